@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+
+struct error;
+
+/*
+ * Strings and lists of strings.
+ */
+
+static inline bool text_is_empty(const char *text)
+{
+    return !text || !text[0];
+}
+
+bool text_equal(const char *a, const char *b); /* NULL equals NULL only */
+bool text_starts_with(const char *text, const char *prefix);
+
+/* asprintf(3) with a value: NULL when there is no memory. */
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A NULL-terminated list of strings that owns itself and them. */
+size_t strv_length(char *const *list);
+void strv_free(char **list);
+DEFINE_CLEANUP(char **, strv_free);
+#define _cleanup_strv_ _cleanup_(strv_freep)
+
+char **strv_copy(char *const *list);
+/* Appends a copy of `text`; *list may be NULL. Returns 0 or -ENOMEM (the list is as it was). */
+int strv_append(char ***list, const char *text);
+
+/* A principal as THREATS asks: [a-z0-9][a-z0-9._-]{0,62}. */
+bool principal_is_valid(const char *name);
+
+/*
+ * A job's display name: [a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?, never the shape of a UUID or of 8 and
+ * more hex digits. Returns 0, or -EINVAL with a sentence that says which rule it breaks.
+ */
+int job_name_check(const char *name, struct error *err);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The limits of a job, as values and as what became of them.
+ *
+ * One enum indexes every table about limits (names, controllers, control files, ceilings), so that a
+ * limit can't be known in one place and forgotten in another. The names are those of the fields of
+ * hoist.v1.Limits.
+ */
+
+enum limit {
+    LIMIT_CPU_MILLIS,    /* thousandths of one CPU; 0: no quota */
+    LIMIT_CPU_WEIGHT,    /* 1 … 10000 */
+    LIMIT_MEMORY_MAX,    /* bytes; 0: none */
+    LIMIT_MEMORY_HIGH,   /* bytes; 0: none */
+    LIMIT_SWAP_MAX,      /* bytes; 0: no swap at all */
+    LIMIT_PIDS_MAX,      /* tasks; 0: none */
+    LIMIT_IO_READ_BPS,   /* bytes a second on each disk; 0: none */
+    LIMIT_IO_WRITE_BPS,  /* bytes a second on each disk; 0: none */
+    LIMIT_IO_READ_IOPS,  /* operations a second on each disk; 0: none */
+    LIMIT_IO_WRITE_IOPS, /* operations a second on each disk; 0: none */
+    LIMIT_OPEN_FILES,    /* RLIMIT_NOFILE */
+    LIMIT_CORE_SIZE,     /* RLIMIT_CORE, bytes */
+    _LIMIT_MAX,
+};
+
+struct limits {
+    uint64_t value[_LIMIT_MAX];
+    uint32_t given; /* LIMIT_BIT()s of the values that were asked for */
+};
+
+#define LIMIT_BIT(limit) (UINT32_C(1) << (limit))
+
+static inline bool limit_is_given(const struct limits *limits, enum limit limit)
+{
+    return limits->given & LIMIT_BIT(limit);
+}
+
+static inline void limit_set(struct limits *limits, enum limit limit, uint64_t value)
+{
+    limits->value[limit] = value;
+    limits->given |= LIMIT_BIT(limit);
+}
+
+/* "memory_max"; never NULL for a valid limit. */
+const char *limit_name(enum limit limit);
+
+/* The limit called `name`, or -EINVAL. */
+int limit_from_name(const char *name);
+
+/* The cgroup controller that enforces it ("memory"), or NULL for rlimits. */
+const char *limit_controller(enum limit limit);
+
+/* What became of each given limit: written and read back, or why not. */
+#define LIMIT_DETAIL_MAX 160
+
+struct limit_report {
+    uint32_t enforced; /* LIMIT_BIT()s, a subset of `given` */
+    char detail[_LIMIT_MAX][LIMIT_DETAIL_MAX]; /* "memory.max 536870912", or why it is not in force */
+};
