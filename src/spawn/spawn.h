@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+#include "base/id.h"
+#include "linux/cgroup-stat.h"
+#include "wire/limits.h"
+#include "wire/spawn-spec.h"
+
+struct error;
+
+/*
+ * From a checked specification to a running hoist-init.
+ *
+ * The context holds what is the same for every job and is made once: the root of the jobs' cgroups
+ * with its controllers, hoist-init's image as a sealed memfd, the compiled seccomp filter, the
+ * profile's prepared root. Used by the launcher and by libhoist's in-process spawner; by one thread
+ * at a time. Nothing is logged; what is missing on this host is listed as degradations.
+ *
+ * A job's cgroups are <root>/<group>/<uuid>/{init,cmd}: hoist-init without limits in init/, the
+ * command with all of them in cmd/.
+ */
+
+struct spawn_context;
+
+struct spawn_options {
+    /*
+     * The jobs' cgroup root. With a leading slash: below the cgroup2 mount point. Without: below
+     * our own cgroup where that is delegated to us (a systemd unit with Delegate=yes), else below
+     * the mount point. NULL: "hoist". It is made as needed and removed, if empty, with the context.
+     */
+    const char *cgroup_root;
+
+    const char *init_path; /* the installed hoist-init; absolute */
+
+    uid_t agent_uid; /* what hoist-init becomes once the command was started; hoistd's */
+    gid_t agent_gid;
+
+    uid_t job_uid_min; /* uids that a command may run as, both inclusive; ignored when rootless */
+    uid_t job_uid_max;
+
+    /*
+     * Places of the host that jobs may not see, beside the profile's own (spawn/profile.h): the
+     * agent's state, keys and configuration. Absolute; NULL-terminated; NULL: none. Directories
+     * look empty, files too; what doesn't exist when the context is made is passed over.
+     */
+    const char *const *hidden;
+};
+
+/*
+ * Prepares everything. Without root (geteuid() ≠ 0) the context is rootless: jobs run in a user
+ * namespace as our own user whatever uid their specification says, and have a cgroup only where one
+ * is delegated to us. -EINVAL: an option; others: hoist-init can't be read, no seccomp filter can
+ * be made, no cgroup root (only as root).
+ */
+int spawn_context_new(const struct spawn_options *options, struct spawn_context **ret,
+                      struct error *err);
+
+/* Accepts NULL; returns NULL. Running jobs are left alone; an empty cgroup root is removed. */
+struct spawn_context *spawn_context_free(struct spawn_context *context);
+DEFINE_CLEANUP(struct spawn_context *, spawn_context_free);
+#define _cleanup_spawn_context_ _cleanup_(spawn_context_freep)
+
+/* What is so on this host; all borrowed from the context. */
+bool spawn_context_is_rootless(const struct spawn_context *context);
+/* The jobs' cgroup root below the cgroup2 mount point; "": none (rootless without delegation). */
+const char *spawn_context_cgroup_root(const struct spawn_context *context);
+/* LIMIT_BIT()s of the limits that can be put into force here. */
+uint32_t spawn_context_enforceable(const struct spawn_context *context);
+/* One sentence for each lack, NULL-terminated; never NULL. */
+char *const *spawn_context_degradations(const struct spawn_context *context);
+
+/*
+ * Checks the specification once more, makes the cgroups, writes the limits and reads them back, and
+ * starts hoist-init. On success *ret is filled (its pidfd is the caller's) and *ret_failure is
+ * SPAWN_FAILURE_NONE; hoist-init is then running, and says in files->state whether the command was
+ * executed. On failure nothing is left behind, and *ret_failure is one of REFUSED (the
+ * specification), LIMIT_NOT_ENFORCEABLE, CGROUP, SPAWN. `files` stay the caller's.
+ */
+int spawn_job(struct spawn_context *context, const struct spawn_spec *spec,
+              const struct spawn_files *files, struct spawn_result *ret,
+              enum spawn_failure *ret_failure, struct error *err);
+
+/*
+ * Kills the command's whole tree (cgroup.kill on cmd/); hoist-init then drains, records and ends.
+ * -ENOENT: no such job; -EOPNOTSUPP: jobs have no cgroups here (signal hoist-init instead).
+ */
+int spawn_kill(struct spawn_context *context, const char *group, const struct id *id,
+               struct error *err);
+
+/*
+ * Ends a job's cgroups: reads the final usage of cmd/, kills what is left in both, removes them,
+ * and the group's directory with the last job. -EBUSY while killed processes are still on their way
+ * out: ask again (cgroup.events of the job tells when). -ENOENT when there is no such job, also
+ * where jobs have no cgroups. *ret_usage (may be NULL) is filled with 0 and with -EBUSY.
+ */
+int spawn_remove(struct spawn_context *context, const char *group, const struct id *id,
+                 struct cgroup_usage *ret_usage, struct error *err);
+
+/*
+ * Calls `found` for each job that has cgroups, in no order; a return value other than 0 ends the
+ * walk and is returned. `populated`: a process of it is left, hoist-init included. Strings are
+ * valid during the call. Directories that are no jobs' are passed over.
+ */
+typedef int spawn_found_fn(const char *group, const struct id *id, bool populated, void *data);
+int spawn_list(struct spawn_context *context, spawn_found_fn *found, void *data, struct error *err);
+
+/* The group names that cgroups are made for: "p-" and a valid principal (base/strings.h). */
+bool spawn_group_is_valid(const char *group);
