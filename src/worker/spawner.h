@@ -34,10 +34,7 @@ struct spawner_started {
 struct spawner_removed {
     int code; /* 0; -EBUSY: something in them lives yet, ask again; or another errno */
     struct error error;
-    bool has_usage;
-    struct job_usage usage;
-    uint64_t
-        oom_kills; /* memory.events oom_kill + oom_group_kill of cmd/; 0 also where there is none */
+    struct cgroup_usage usage; /* with code 0 */
 };
 
 /* One job's cgroups as found on the host. */
