@@ -15,7 +15,7 @@ typedef uint64_t usec_t;
 
 #define USEC_INFINITY UINT64_MAX
 #define USEC_PER_MSEC UINT64_C(1000)
-#define USEC_PER_SEC UINT64_C(1000000)
+#define USEC_PER_SEC  UINT64_C(1000000)
 #define NSEC_PER_USEC UINT64_C(1000)
 
 usec_t clock_wall(void);

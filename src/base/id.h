@@ -8,7 +8,7 @@
  * Job ids: UUID version 4 (RFC 9562), random by getrandom(2), written in lower case with hyphens.
  */
 
-#define ID_SIZE 16
+#define ID_SIZE     16
 #define ID_TEXT_MAX 37 /* 36 characters and the NUL */
 
 struct id {

@@ -7,13 +7,14 @@
 struct error;
 
 /*
- * Structured log lines on stderr, one for each event; only programs call this, libraries return errors.
+ * Structured log lines on stderr, one for each event; only programs call this, libraries return
+ * errors.
  *
  * error: someone must act. warning: degraded. info: life cycle. debug: for developers.
- * As text: `2026-11-21T22:27:43.123456Z info hoistd: job started job=… principal=alice`; values with
- * blanks or quotes are quoted and escaped. As JSON: one object a line with the keys time, level,
- * program, message and the fields. Whatever came from elsewhere is made harmless. A line is written by
- * one write(2), so that lines of several threads don't mix.
+ * As text: `2026-11-21T22:27:43.123456Z info hoistd: job started job=… principal=alice`; values
+ * with blanks or quotes are quoted and escaped. As JSON: one object a line with the keys time,
+ * level, program, message and the fields. Whatever came from elsewhere is made harmless. A line is
+ * written by one write(2), so that lines of several threads don't mix.
  */
 
 enum log_level {
@@ -62,7 +63,7 @@ void log_write(enum log_level level, const struct log_field *fields, size_t coun
     log_write((level), (const struct log_field[]){__VA_ARGS__},                                    \
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field), "%s",    \
               (message))
-#define log_error(...) log_write(LOG_LEVEL_ERROR, NULL, 0, __VA_ARGS__)
+#define log_error(...)   log_write(LOG_LEVEL_ERROR, NULL, 0, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, NULL, 0, __VA_ARGS__)
-#define log_info(...) log_write(LOG_LEVEL_INFO, NULL, 0, __VA_ARGS__)
-#define log_debug(...) log_write(LOG_LEVEL_DEBUG, NULL, 0, __VA_ARGS__)
+#define log_info(...)    log_write(LOG_LEVEL_INFO, NULL, 0, __VA_ARGS__)
+#define log_debug(...)   log_write(LOG_LEVEL_DEBUG, NULL, 0, __VA_ARGS__)

@@ -13,8 +13,9 @@ struct error;
 /*
  * Which process, beyond doubt.
  *
- * A bare pid may belong to somebody else a moment later. In memory the identity is the pidfd; on disk
- * it is boot id + pid + start time (field 22 of /proc/PID/stat, clock ticks since boot: proc(5)).
+ * A bare pid may belong to somebody else a moment later. In memory the identity is the pidfd; on
+ * disk it is boot id + pid + start time (field 22 of /proc/PID/stat, clock ticks since boot:
+ * proc(5)).
  */
 
 struct pidref {

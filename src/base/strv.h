@@ -6,8 +6,6 @@
 
 #include "base/cleanup.h"
 
-struct error;
-
 /*
  * Strings and lists of strings.
  */
@@ -32,12 +30,3 @@ DEFINE_CLEANUP(char **, strv_free);
 char **strv_copy(char *const *list);
 /* Appends a copy of `text`; *list may be NULL. Returns 0 or -ENOMEM (the list is as it was). */
 int strv_append(char ***list, const char *text);
-
-/* A principal as THREATS asks: [a-z0-9][a-z0-9._-]{0,62}. */
-bool principal_is_valid(const char *name);
-
-/*
- * A job's display name: [a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?, never the shape of a UUID or of 8 and
- * more hex digits. Returns 0, or -EINVAL with a sentence that says which rule it breaks.
- */
-int job_name_check(const char *name, struct error *err);
