@@ -218,9 +218,9 @@ struct plan {
     uint32_t rlimit_count;
     uint32_t filter_count;
     const struct sock_filter *filter; /* NULL: none */
-    const uint8_t *data;
-    const void *steps;   /* see plan_step_at() */
-    const void *rlimits; /* see plan_rlimit_at() */
+    const void *steps;                /* see plan_step_at() */
+    const void *rlimits;              /* see plan_rlimit_at() */
+    const char *strings;              /* of the steps */
 };
 
 /*

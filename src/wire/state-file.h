@@ -51,7 +51,7 @@ enum state_stop_reason {
 };
 
 enum state_flags {
-    STATE_WAITING_FOR_DISK = 1 << 0, /* output can't be written (ENOSPC, EDQUOT, EIO: `error.code`);
+    STATE_WAITING_FOR_DISK = 1 << 0, /* output can't be written (ENOSPC, EDQUOT, EIO: `error_code`);
                                         the job's pipes fill and it waits; nothing is lost */
     STATE_THROTTLED = 1 << 1,        /* output is held to the plan's rate */
     _STATE_FLAGS_ALL = (1 << 2) - 1,
