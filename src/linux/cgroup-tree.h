@@ -19,17 +19,6 @@ struct error;
  * Paths are relative to the mount point and have no leading slash; "" is the mount point itself.
  */
 
-/* The controllers that hoist uses, as bits. */
-enum {
-    CGROUP_CONTROLLER_CPU = 1 << 0,
-    CGROUP_CONTROLLER_IO = 1 << 1,
-    CGROUP_CONTROLLER_MEMORY = 1 << 2,
-    CGROUP_CONTROLLER_PIDS = 1 << 3,
-};
-#define CGROUP_CONTROLLERS_ALL                                                                     \
-    (CGROUP_CONTROLLER_CPU | CGROUP_CONTROLLER_IO | CGROUP_CONTROLLER_MEMORY |                     \
-     CGROUP_CONTROLLER_PIDS)
-
 #define CGROUP_PATH_MAX 4096
 
 struct cgroup_tree {
@@ -93,24 +82,6 @@ int cgroup_attach(int dir_fd, int pid, struct error *err);
  */
 int cgroup_file_read(int dir_fd, const char *name, char *text, size_t size);
 int cgroup_file_write(int dir_fd, const char *name, const char *value);
-
-/* CGROUP_CONTROLLER_… that this cgroup may use (cgroup.controllers), or hand on (subtree_control).
- */
-int cgroup_controllers(int dir_fd, uint32_t *ret_available, uint32_t *ret_handed_on);
-
-/*
- * Makes as many of `wanted` as possible available in the cgroup `path`, by handing them on in every
- * directory from the mount point to the parent of `path`, and hands them on in `path` itself. Where
- * our own cgroup stands in the way (processes and controllers for children exclude each other), we
- * move ourselves, and only ourselves, into the child `leaf` of our own cgroup. *ret_handed_on:
- * those that children of `path` have. Less than was wanted is no error here: the caller knows which
- * limits it needs. `path` must exist.
- */
-int cgroup_tree_enable(struct cgroup_tree *tree, const char *path, uint32_t wanted,
-                       const char *leaf, uint32_t *ret_handed_on, struct error *err);
-
-/* "memory" for one bit; NULL for another value. */
-const char *cgroup_controller_name(uint32_t controller);
 
 /*
  * systemd (or whoever keeps the tree) has left our own cgroup's inside to us: the xattr

@@ -109,5 +109,5 @@ int spawn_remove(struct spawn_context *context, const char *group, const struct 
 typedef int spawn_found_fn(const char *group, const struct id *id, bool populated, void *data);
 int spawn_list(struct spawn_context *context, spawn_found_fn *found, void *data, struct error *err);
 
-/* The group names that cgroups are made for: "p-" and a valid principal (base/strings.h). */
+/* The group names that cgroups are made for: "p-" and a valid principal (base/strv.h). */
 bool spawn_group_is_valid(const char *group);

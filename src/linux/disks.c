@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "linux/disks.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/strv.h"
+#include "linux/mount-table.h"
+
+#define LOOP_MAJOR        7
+#define OVERLAY_DEPTH_MAX 4 /* the kernel's own bound is 2 (FILESYSTEM_MAX_STACK_DEPTH) */
+#define DEVICE_TEXT_MAX   32
+
+struct search {
+    const struct mount_table *table;
+    int sysfs;
+    struct disk_set set;
+};
+
+void disk_set_done(struct disk_set *set)
+{
+    strv_free(set->unreachable);
+    *set = (struct disk_set){0};
+}
+
+static void search_done(struct search *search)
+{
+    disk_set_done(&search->set);
+}
+
+/* --- devices ------------------------------------------------------------------------------------
+ */
+
+static int disk_set_add(struct disk_set *set, struct disk disk)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->disks[i].major == disk.major && set->disks[i].minor == disk.minor)
+            return 0;
+    if (set->count == DISKS_MAX)
+        return -E2BIG;
+    set->disks[set->count++] = disk;
+    return 0;
+}
+
+static int device_parse(const char *text, struct disk *ret)
+{
+    char end;
+    int n = sscanf(text, "%u:%u%c", &ret->major, &ret->minor, &end);
+
+    return n == 2 || (n == 3 && end == '\n') ? 0 : -EBADMSG;
+}
+
+/* The file `path` below /sys, which holds "MAJOR:MINOR". */
+static int device_read(int sysfs, const char *path, struct disk *ret)
+{
+    _cleanup_free_ char *text = NULL;
+    int r = file_read(sysfs, path, DEVICE_TEXT_MAX, &text, NULL);
+
+    return r < 0 ? r : device_parse(text, ret);
+}
+
+/* The whole disk that `device` is or is a partition of. -ENODEV: /sys doesn't know it. */
+static int disk_of_device(int sysfs, struct disk device, struct disk *ret)
+{
+    char path[64];
+
+    if (device.major == LOOP_MAJOR)
+        return -EOPNOTSUPP;
+    snprintf(path, sizeof(path), "dev/block/%u:%u", device.major, device.minor);
+    if (faccessat(sysfs, path, F_OK, 0) < 0)
+        return -ENODEV;
+
+    snprintf(path, sizeof(path), "dev/block/%u:%u/partition", device.major, device.minor);
+    if (faccessat(sysfs, path, F_OK, 0) < 0) {
+        *ret = device;
+        return 0;
+    }
+    /* dev/block/M:m is a symbolic link to …/block/DISK/PARTITION. */
+    snprintf(path, sizeof(path), "dev/block/%u:%u/../dev", device.major, device.minor);
+    return device_read(sysfs, path, ret);
+}
+
+static int search_add_device(struct search *search, struct disk device)
+{
+    struct disk disk;
+    int r = disk_of_device(search->sysfs, device, &disk);
+
+    return r < 0 ? r : disk_set_add(&search->set, disk);
+}
+
+/* --- file systems -------------------------------------------------------------------------------
+ */
+
+/* In memory, or the kernel's own: no disk. An autofs mount point has what is mounted over it. */
+static const char *const diskless[] = {
+    "autofs",    "bdev",   "binfmt_misc", "bpf",      "cgroup",  "cgroup2",    "configfs",
+    "debugfs",   "devpts", "devtmpfs",    "efivarfs", "fusectl", "hugetlbfs",  "mqueue",
+    "nsfs",      "proc",   "pstore",      "ramfs",    "resctrl", "rpc_pipefs", "securityfs",
+    "selinuxfs", "sysfs",  "tmpfs",       "tracefs",
+};
+
+static bool file_system_is_diskless(const char *type)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(diskless); i++)
+        if (text_equal(type, diskless[i]))
+            return true;
+    return false;
+}
+
+static void closedirp(DIR **dir)
+{
+    if (*dir)
+        closedir(*dir);
+}
+
+static DIR *directory_open(int dir_fd, const char *path)
+{
+    int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!dir)
+        fd_close(fd);
+    return dir;
+}
+
+/* All devices in fs/btrfs/UUID/devices. */
+static int btrfs_add_members(struct search *search, const char *uuid)
+{
+    char path[PATH_MAX];
+    _cleanup_(closedirp) DIR *dir = NULL;
+    const struct dirent *entry;
+
+    snprintf(path, sizeof(path), "fs/btrfs/%s/devices", uuid);
+    dir = directory_open(search->sysfs, path);
+    while (dir && (entry = readdir(dir))) {
+        struct disk device;
+        int r;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof(path), "fs/btrfs/%s/devices/%s/dev", uuid, entry->d_name);
+        r = device_read(search->sysfs, path, &device);
+        if (r >= 0)
+            r = search_add_device(search, device);
+        if (r < 0)
+            return r;
+    }
+    return dir ? 0 : -ENODEV;
+}
+
+/* The file system that has the mount's source device ("/dev/vda2") among its members. */
+static int search_add_btrfs(struct search *search, const struct mount_entry *entry)
+{
+    const char *name = strrchr(entry->source, '/');
+    _cleanup_(closedirp) DIR *dir = directory_open(search->sysfs, "fs/btrfs");
+    const struct dirent *uuid;
+
+    while (name && dir && (uuid = readdir(dir))) {
+        char path[PATH_MAX];
+
+        snprintf(path, sizeof(path), "%s/devices%s", uuid->d_name, name);
+        if (uuid->d_name[0] != '.' && faccessat(dirfd(dir), path, F_OK, 0) == 0)
+            return btrfs_add_members(search, uuid->d_name);
+    }
+    return -ENODEV;
+}
+
+static int search_add_mount(struct search *search, const struct mount_entry *entry, unsigned depth);
+
+/* One layer: whatever holds its path here. Its own namespace may have seen something else there. */
+static int overlay_add_layer(struct search *search, char *layer, const struct mount_entry *overlay,
+                             unsigned depth)
+{
+    const struct mount_entry *entry;
+    char *to = layer;
+
+    for (const char *from = layer; *from; from++) /* "\:" and "\," stand for themselves */
+        if (*from != '\\' || !from[1])
+            *to++ = *from;
+    *to = '\0';
+
+    entry = layer[0] == '/' ? mount_table_find(search->table, layer) : NULL;
+    if (!entry || entry == overlay)
+        return -ENODEV;
+    return search_add_mount(search, entry, depth + 1);
+}
+
+/* The next `separator` that no backslash takes back, replaced by NUL; returns what is behind it. */
+static char *text_cut(char *text, char separator)
+{
+    for (; *text; text++) {
+        if (*text == '\\' && text[1])
+            text++;
+        else if (*text == separator) {
+            *text = '\0';
+            return text + 1;
+        }
+    }
+    return NULL;
+}
+
+static int overlay_add_option(struct search *search, char *option, const struct mount_entry *entry,
+                              unsigned depth)
+{
+    static const char *const keys[] = {"lowerdir=", "lowerdir+=", "datadir+=", "upperdir="};
+    char *layers = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (text_starts_with(option, keys[i]))
+            layers = option + strlen(keys[i]);
+
+    while (layers) {
+        char *next = text_cut(layers, ':');
+        int r = layers[0] ? overlay_add_layer(search, layers, entry, depth) : 0; /* "::" data */
+
+        if (r < 0)
+            return r;
+        layers = next;
+    }
+    return 0;
+}
+
+static int search_add_overlay(struct search *search, const struct mount_entry *entry,
+                              unsigned depth)
+{
+    _cleanup_free_ char *options = strdup(entry->super_options);
+
+    if (!options)
+        return -ENOMEM;
+    if (depth >= OVERLAY_DEPTH_MAX)
+        return -ELOOP;
+    for (char *option = options; option;) {
+        char *next = text_cut(option, ',');
+        int r = overlay_add_option(search, option, entry, depth);
+
+        if (r < 0)
+            return r;
+        option = next;
+    }
+    return 0;
+}
+
+static int search_add_mount(struct search *search, const struct mount_entry *entry, unsigned depth)
+{
+    if (file_system_is_diskless(entry->type))
+        return 0;
+    if (text_equal(entry->type, "overlay"))
+        return search_add_overlay(search, entry, depth);
+    if (text_equal(entry->type, "btrfs"))
+        return search_add_btrfs(search, entry);
+    if (entry->major == 0 || text_starts_with(entry->type, "fuse"))
+        return -EOPNOTSUPP; /* no device: network, FUSE, virtiofs; or fuseblk, a process */
+    return search_add_device(search, (struct disk){entry->major, entry->minor});
+}
+
+int disk_set_find(const struct mount_table *table, int sysfs, disk_mount_fn *wanted, void *data,
+                  struct disk_set *ret, struct error *err)
+{
+    _cleanup_(search_done) struct search search = {.table = table, .sysfs = sysfs};
+
+    for (size_t i = 0; i < table->count; i++) {
+        const struct mount_entry *entry = &table->entries[i];
+        int r;
+
+        if (!wanted(entry, data))
+            continue;
+        r = search_add_mount(&search, entry, 0);
+        if (r == -E2BIG)
+            return error_set(err, r, "more than %d disks are mounted", DISKS_MAX);
+        if (r < 0 && r != -ENOMEM)
+            r = strv_append(&search.set.unreachable, entry->target);
+        if (r < 0)
+            return error_set(err, r, "no memory for the list of disks");
+    }
+    *ret = search.set;
+    search.set = (struct disk_set){0};
+    return 0;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "linux/mount-table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/strv.h"
+
+void mount_table_done(struct mount_table *table)
+{
+    free(table->entries);
+    free(table->text);
+    *table = (struct mount_table){0};
+}
+
+/* Decodes the kernel's \ooo for blank, tab, newline and backslash in place. */
+static void field_decode(char *field)
+{
+    char *to = field;
+
+    for (const char *from = field; *from;) {
+        bool octal = from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
+                     from[2] <= '7' && from[3] >= '0' && from[3] <= '7';
+
+        if (octal) {
+            *to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+            from += 4;
+        } else {
+            *to++ = *from++;
+        }
+    }
+    *to = '\0';
+}
+
+/* The next field of a line, decoded; NULL at its end. */
+static char *field_next(char **line)
+{
+    char *field = strsep(line, " ");
+
+    if (field)
+        field_decode(field);
+    return field;
+}
+
+static bool numbers_parse(const char *ids, const char *device, struct mount_entry *entry)
+{
+    char end;
+
+    return sscanf(ids, "%d %d%c", &entry->id, &entry->parent, &end) == 2 &&
+           sscanf(device, "%u:%u%c", &entry->major, &entry->minor, &end) == 2;
+}
+
+/* "36 35 98:0 /root /target rw,noatime master:1 - ext3 /dev/root rw,errors=continue" */
+static int entry_parse(char *line, struct mount_entry *ret)
+{
+    struct mount_entry entry = {0};
+    char *device = strchr(line, ' '), *field;
+
+    device = device ? strchr(device + 1, ' ') : NULL;
+    if (!device)
+        return -EBADMSG;
+    *device++ = '\0';
+    field = field_next(&device);
+    if (!field || !numbers_parse(line, field, &entry))
+        return -EBADMSG;
+
+    entry.root = field_next(&device);
+    entry.target = field_next(&device);
+    entry.options = field_next(&device);
+    do
+        field = field_next(&device);
+    while (field && !text_equal(field, "-")); /* optional fields: propagation */
+    entry.type = field_next(&device);
+    entry.source = field_next(&device);
+    entry.super_options = field_next(&device);
+    if (!entry.super_options || entry.target[0] != '/')
+        return -EBADMSG;
+
+    *ret = entry;
+    return 0;
+}
+
+static size_t text_count_lines(const char *text)
+{
+    size_t count = 1;
+
+    for (; *text; text++)
+        count += *text == '\n';
+    return count;
+}
+
+int mount_table_parse(const char *text, struct mount_table *ret, struct error *err)
+{
+    _cleanup_mount_table_ struct mount_table table = {.text = strdup(text)};
+    char *rest = table.text;
+
+    table.entries = calloc(text_count_lines(text), sizeof(*table.entries));
+    if (!table.text || !table.entries)
+        return error_set(err, -ENOMEM, "no memory for the table of mounts");
+
+    while (rest && *rest) {
+        char *line = strsep(&rest, "\n");
+
+        if (entry_parse(line, &table.entries[table.count]) < 0)
+            return error_set(err, -EBADMSG, "line %zu of mountinfo is malformed", table.count + 1);
+        table.count++;
+    }
+    *ret = table;
+    table = (struct mount_table){0};
+    return 0;
+}
+
+int mount_table_read(struct mount_table *ret, struct error *err)
+{
+    _cleanup_free_ char *text = NULL;
+    int r;
+
+    r = file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_SIZE_MAX, &text, NULL);
+    if (r < 0)
+        return error_set(err, r, "can't read /proc/self/mountinfo: %s", strerror(-r));
+    return mount_table_parse(text, ret, err);
+}
+
+bool path_is_below(const char *path, const char *directory)
+{
+    size_t size = strlen(directory);
+
+    while (size > 0 && directory[size - 1] == '/')
+        size--;
+    return strncmp(path, directory, size) == 0 && (path[size] == '/' || path[size] == '\0');
+}
+
+const struct mount_entry *mount_table_find(const struct mount_table *table, const char *path)
+{
+    const struct mount_entry *found = NULL;
+
+    /* The longest mount point; of several on one point the last. */
+    for (size_t i = 0; i < table->count; i++)
+        if (path_is_below(path, table->entries[i].target) &&
+            (!found || strlen(table->entries[i].target) >= strlen(found->target)))
+            found = &table->entries[i];
+    return found;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two parts, one behind the other. The looks into arguments are written by hand: libseccomp can
+ * neither refuse one value of an argument and allow the rest, nor compare half of an argument
+ * except by masks. They hand on what they don't refuse to libseccomp's part, which knows the
+ * numbers of every architecture and sorts them into a search tree (SCMP_FLTATR_CTL_OPTIMIZE = 2: 62
+ * µs for each exec instead of 209 with 291 calls).
+ */
+#include "linux/seccomp.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/netlink.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/strv.h"
+
+#if defined(__x86_64__)
+#    define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#    define ARCHITECTURE AUDIT_ARCH_AARCH64
+#elif defined(__riscv) && __riscv_xlen == 64
+#    define ARCHITECTURE AUDIT_ARCH_RISCV64
+#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#    define ARCHITECTURE AUDIT_ARCH_PPC64LE
+#else
+#    error "which AUDIT_ARCH_… is this? (and does clone(2) take its flags first?)"
+#endif
+
+#define NAMESPACE_FLAGS                                                                            \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
+     CLONE_NEWNET)
+
+#ifndef CLONE_NEWTIME
+#    define CLONE_NEWTIME 0x00000080 /* in clone(2) these bits are the exit signal */
+#endif
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half of an argument comes first");
+
+#define FIELD(member)      ((uint32_t)offsetof(struct seccomp_data, member))
+#define LOAD(offset)       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
+#define LOAD_ARGUMENT(n)   LOAD(FIELD(args) + (n) * (uint32_t)sizeof(uint64_t))
+#define UNLESS(value, n)   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, (n))
+#define IF(value, n)       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), (n), 0)
+#define IF_ANY(bits, n)    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (uint32_t)(bits), (n), 0)
+#define SKIP(n)            BPF_STMT(BPF_JMP | BPF_JA, (n))
+#define FAIL(error_number) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error_number))
+
+/* Every path ends in a FAIL or behind the last instruction, where libseccomp's part begins. */
+static const struct sock_filter looks_into_arguments[] = {
+    /*  0 */ LOAD(FIELD(arch)),
+    /*  1 */ UNLESS(ARCHITECTURE, 26),
+    /*  2 */ LOAD(FIELD(nr)),
+    /*  3 */ IF(SYS_clone, 5),       /* → 9 */
+    /*  4 */ IF(SYS_unshare, 7),     /* → 12 */
+    /*  5 */ IF(SYS_ioctl, 9),       /* → 15 */
+    /*  6 */ IF(SYS_socket, 12),     /* → 19 */
+    /*  7 */ IF(SYS_socketpair, 11), /* → 19 */
+    /*  8 */ SKIP(19),               /* → 28 */
+
+    /*  9 */ LOAD_ARGUMENT(0),
+    /* 10 */ IF_ANY(NAMESPACE_FLAGS, 3), /* → 14 */
+    /* 11 */ SKIP(16),                   /* → 28 */
+    /* 12 */ LOAD_ARGUMENT(0),
+    /* 13 */
+    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (uint32_t)(NAMESPACE_FLAGS | CLONE_NEWTIME), 0,
+             14), /* → 28 */
+    /* 14 */ FAIL(EPERM),
+
+    /* 15 */ LOAD_ARGUMENT(1),
+    /* 16 */ IF(TIOCSTI, 1),        /* → 18 */
+    /* 17 */ UNLESS(TIOCLINUX, 10), /* → 28 */
+    /* 18 */ FAIL(EPERM),
+
+    /* 19 */ LOAD_ARGUMENT(0),
+    /* 20 */ IF(AF_UNIX, 7),    /* → 28 */
+    /* 21 */ IF(AF_INET, 6),    /* → 28 */
+    /* 22 */ IF(AF_INET6, 5),   /* → 28 */
+    /* 23 */ IF(AF_NETLINK, 1), /* → 25 */
+    /* 24 */ FAIL(EAFNOSUPPORT),
+    /* 25 */ LOAD_ARGUMENT(2),
+    /* 26 */ UNLESS(NETLINK_AUDIT, 1), /* → 28 */
+    /* 27 */ FAIL(EINVAL),
+};
+
+static_assert(ARRAY_SIZE(looks_into_arguments) == 28, "the jumps above count on it");
+
+void seccomp_program_done(struct seccomp_program *program)
+{
+    free(program->instructions);
+    *program = (struct seccomp_program){0};
+}
+
+static void seccomp_releasep(scmp_filter_ctx *filter)
+{
+    if (*filter)
+        seccomp_release(*filter);
+}
+
+static int names_add(scmp_filter_ctx filter, const char *const *names, uint32_t action,
+                     struct error *err)
+{
+    for (; *names; names++) {
+        int number = seccomp_syscall_resolve_name(*names), r;
+
+        if (text_equal(*names, "clone3"))
+            return error_set(err, -EINVAL, "clone3 can't be allowed: its flags can't be seen");
+        if (number < 0)
+            continue; /* not on this architecture, or younger than libseccomp */
+        r = seccomp_rule_add_exact(filter, action, number, 0);
+        if (r < 0)
+            return error_set(err, r, "can't add %s to the seccomp filter: %s", *names,
+                             strerror(-r));
+    }
+    return 0;
+}
+
+static int personalities_add(scmp_filter_ctx filter, const struct seccomp_profile *profile,
+                             struct error *err)
+{
+    for (size_t i = 0; i < profile->personality_count; i++) {
+        int r = seccomp_rule_add_exact(filter, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1,
+                                       SCMP_A0(SCMP_CMP_EQ, profile->personalities[i]));
+
+        if (r < 0)
+            return error_set(err, r, "can't add personality to the seccomp filter: %s",
+                             strerror(-r));
+    }
+    return 0;
+}
+
+/* The native architecture alone is in a fresh filter; calls of others, x32 included, kill. */
+static int filter_fill(scmp_filter_ctx filter, const struct seccomp_profile *profile,
+                       struct error *err)
+{
+    int r;
+
+    r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (r >= 0)
+        r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    if (r < 0)
+        return error_set(err, r, "can't set up a seccomp filter: %s", strerror(-r));
+    r = names_add(filter, profile->allowed, SCMP_ACT_ALLOW, err);
+    if (r < 0)
+        return r;
+    r = names_add(filter, profile->refused, SCMP_ACT_ERRNO(EPERM), err);
+    if (r < 0)
+        return r;
+    return personalities_add(filter, profile, err);
+}
+
+/* libseccomp 2.5 exports into a descriptor only. */
+static int filter_export(scmp_filter_ctx filter, struct seccomp_program *ret, struct error *err)
+{
+    _cleanup_close_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
+    _cleanup_free_ struct sock_filter *instructions = NULL;
+    const size_t before = sizeof(looks_into_arguments);
+    struct stat stat;
+    size_t size;
+    int r;
+
+    if (fd < 0)
+        return error_set(err, -errno, "can't make a memfd: %s", strerror(errno));
+    r = seccomp_export_bpf(filter, fd);
+    if (r < 0)
+        return error_set(err, r, "can't compile the seccomp filter: %s", strerror(-r));
+    if (fstat(fd, &stat) < 0)
+        return error_set(err, -errno, "can't examine a memfd: %s", strerror(errno));
+
+    size = (size_t)stat.st_size;
+    if (size % sizeof(*instructions) != 0 || before + size > BPF_MAXINSNS * sizeof(*instructions))
+        return error_set(err, -E2BIG, "the seccomp filter is too long: %zu bytes", size);
+    instructions = malloc(before + size);
+    if (!instructions)
+        return error_set(err, -ENOMEM, "no memory for the seccomp filter");
+    memcpy(instructions, looks_into_arguments, before);
+    r = fd_pread_full(fd, instructions + ARRAY_SIZE(looks_into_arguments), size, 0);
+    if (r < 0)
+        return error_set(err, r, "can't read a memfd: %s", strerror(-r));
+
+    *ret = (struct seccomp_program){
+        .instructions = TAKE_PTR(instructions),
+        .count = (before + size) / sizeof(*instructions),
+    };
+    return 0;
+}
+
+int seccomp_compile(const struct seccomp_profile *profile, struct seccomp_program *ret,
+                    struct error *err)
+{
+    _cleanup_(seccomp_releasep) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    int r;
+
+    if (!filter)
+        return error_set(err, -ENOMEM, "can't make a seccomp filter");
+    r = filter_fill(filter, profile, err);
+    if (r < 0)
+        return r;
+    return filter_export(filter, ret, err);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <linux/filter.h>
+#include <stddef.h>
+
+struct error;
+
+/*
+ * From lists of system calls to a seccomp filter (seccomp(2)).
+ *
+ * A list of what is allowed; everything else fails with ENOSYS, as on a kernel that doesn't have
+ * it, so that programs take the older way. Calls of another architecture (int 0x80 and x32 on
+ * x86-64) kill the process.
+ */
+
+struct seccomp_profile {
+    const char *const
+        *allowed; /* names, NULL-terminated; those this architecture lacks are passed over */
+    const char *const
+        *refused; /* EPERM rather than ENOSYS: the call exists, the right to it doesn't */
+    const unsigned long *personalities; /* of personality(2); `personality_count` of them */
+    size_t personality_count;
+};
+
+/*
+ * Beyond the lists every profile has, looking at the low 32 bits of an argument as the kernel does
+ * (a comparison of all 64 lets TIOCSTI + 2³² through: CVE-2019-10063):
+ * - clone(2), unshare(2): EPERM when a namespace is to be made. clone3(2) can't be looked into, so
+ * it must not be in `allowed`: -EINVAL.
+ * - ioctl(2): EPERM for TIOCSTI and TIOCLINUX, which type into a terminal.
+ * - socket(2), socketpair(2): EAFNOSUPPORT unless the family is AF_UNIX, AF_INET, AF_INET6 or
+ * AF_NETLINK (AF_VSOCK reaches the hypervisor from any network namespace); EINVAL for
+ * NETLINK_AUDIT.
+ */
+struct seccomp_program {
+    struct sock_filter *instructions; /* owned */
+    size_t count;
+};
+
+void seccomp_program_done(struct seccomp_program *program);
+
+int seccomp_compile(const struct seccomp_profile *profile, struct seccomp_program *ret,
+                    struct error *err);
