@@ -6,7 +6,7 @@
  * numbers of every architecture and sorts them into a search tree (SCMP_FLTATR_CTL_OPTIMIZE = 2: 62
  * µs for each exec instead of 209 with 291 calls).
  */
-#include "linux/seccomp.h"
+#include "linux/syscall-filter.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -100,10 +100,10 @@ static const struct sock_filter looks_into_arguments[] = {
 
 static_assert(ARRAY_SIZE(looks_into_arguments) == 28, "the jumps above count on it");
 
-void seccomp_program_done(struct seccomp_program *program)
+void syscall_filter_done(struct syscall_filter *program)
 {
     free(program->instructions);
-    *program = (struct seccomp_program){0};
+    *program = (struct syscall_filter){0};
 }
 
 static void seccomp_releasep(scmp_filter_ctx *filter)
@@ -130,7 +130,7 @@ static int names_add(scmp_filter_ctx filter, const char *const *names, uint32_t 
     return 0;
 }
 
-static int personalities_add(scmp_filter_ctx filter, const struct seccomp_profile *profile,
+static int personalities_add(scmp_filter_ctx filter, const struct syscall_filter_profile *profile,
                              struct error *err)
 {
     for (size_t i = 0; i < profile->personality_count; i++) {
@@ -145,7 +145,7 @@ static int personalities_add(scmp_filter_ctx filter, const struct seccomp_profil
 }
 
 /* The native architecture alone is in a fresh filter; calls of others, x32 included, kill. */
-static int filter_fill(scmp_filter_ctx filter, const struct seccomp_profile *profile,
+static int filter_fill(scmp_filter_ctx filter, const struct syscall_filter_profile *profile,
                        struct error *err)
 {
     int r;
@@ -165,7 +165,7 @@ static int filter_fill(scmp_filter_ctx filter, const struct seccomp_profile *pro
 }
 
 /* libseccomp 2.5 exports into a descriptor only. */
-static int filter_export(scmp_filter_ctx filter, struct seccomp_program *ret, struct error *err)
+static int filter_export(scmp_filter_ctx filter, struct syscall_filter *ret, struct error *err)
 {
     _cleanup_close_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
     _cleanup_free_ struct sock_filter *instructions = NULL;
@@ -193,15 +193,15 @@ static int filter_export(scmp_filter_ctx filter, struct seccomp_program *ret, st
     if (r < 0)
         return error_set(err, r, "can't read a memfd: %s", strerror(-r));
 
-    *ret = (struct seccomp_program){
+    *ret = (struct syscall_filter){
         .instructions = TAKE_PTR(instructions),
         .count = (before + size) / sizeof(*instructions),
     };
     return 0;
 }
 
-int seccomp_compile(const struct seccomp_profile *profile, struct seccomp_program *ret,
-                    struct error *err)
+int syscall_filter_compile(const struct syscall_filter_profile *profile, struct syscall_filter *ret,
+                           struct error *err)
 {
     _cleanup_(seccomp_releasep) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     int r;

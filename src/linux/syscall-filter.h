@@ -14,7 +14,7 @@ struct error;
  * x86-64) kill the process.
  */
 
-struct seccomp_profile {
+struct syscall_filter_profile {
     const char *const
         *allowed; /* names, NULL-terminated; those this architecture lacks are passed over */
     const char *const
@@ -33,12 +33,12 @@ struct seccomp_profile {
  * AF_NETLINK (AF_VSOCK reaches the hypervisor from any network namespace); EINVAL for
  * NETLINK_AUDIT.
  */
-struct seccomp_program {
+struct syscall_filter {
     struct sock_filter *instructions; /* owned */
     size_t count;
 };
 
-void seccomp_program_done(struct seccomp_program *program);
+void syscall_filter_done(struct syscall_filter *program);
 
-int seccomp_compile(const struct seccomp_profile *profile, struct seccomp_program *ret,
-                    struct error *err);
+int syscall_filter_compile(const struct syscall_filter_profile *profile, struct syscall_filter *ret,
+                           struct error *err);

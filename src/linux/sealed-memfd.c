@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "linux/memfd.h"
+#include "linux/sealed-memfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
