@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting for what happens, never for time to pass."""
+
+import os
+import select
+import subprocess
+import time
+
+from harness import PATIENCE
+
+
+class Overdue(AssertionError):
+    pass
+
+
+def read_until(file, wanted, seconds=PATIENCE):
+    """Reads a pipe until the bytes `wanted` are among what came, and returns all that came."""
+    fd, data = file.fileno(), b""
+    deadline = time.monotonic() + seconds
+    while wanted not in data:
+        if not select.select([fd], [], [], max(0, deadline - time.monotonic()))[0]:
+            raise Overdue(f"{wanted!r} did not come within {seconds} s; there was {data[-500:]!r}")
+        chunk = os.read(fd, 65536)
+        if not chunk:
+            raise Overdue(f"the end came before {wanted!r}; there was {data[-500:]!r}")
+        data += chunk
+    return data
+
+
+def process_end(pid, seconds=PATIENCE):
+    """Returns when the process has ended; one that doesn't exist has."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        if not poll.poll(seconds * 1000):
+            raise Overdue(f"process {pid} did not end within {seconds} s")
+    finally:
+        os.close(fd)
+
+
+def cgroup_empty(path, seconds=PATIENCE):
+    """Returns when no process is left in the cgroup or below it, or it is gone."""
+    deadline = time.monotonic() + seconds
+    try:
+        with open(f"{path}/cgroup.events") as file:
+            poll = select.poll()
+            poll.register(file, select.POLLPRI)
+            while "populated 0" not in file.read():
+                if not poll.poll(max(0, deadline - time.monotonic()) * 1000):
+                    raise Overdue(f"{path} was not empty within {seconds} s")
+                file.seek(0)
+    except (FileNotFoundError, OSError) as error:
+        if not os.path.exists(path):
+            return
+        raise error
+
+
+def log_line(path, wanted, seconds=PATIENCE):
+    """Returns what the log holds up to the first occurrence of `wanted`, which may still have to be written."""
+    with subprocess.Popen(["tail", "-n", "+1", "-F", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tail:
+        try:
+            return read_until(tail.stdout, wanted.encode(), seconds).decode(errors="replace")
+        finally:
+            tail.kill()
