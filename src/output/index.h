@@ -25,13 +25,14 @@ int output_index_header(int index_fd, bool nowait, struct output_header *ret, st
 int output_index_count(int index_fd, uint64_t *ret, struct error *err);
 
 /*
- * Reads up to `count` entries from number `position` on. *ret_count are good; the first one that is
- * not good, if any, is told by the answer: 0: as many as the file holds, or as were asked for.
- * -ENODATA: the next was dropped (zeros). -EBADMSG, -EPROTO: the next is torn or damaged, also
- * after some more tries. Other errors are of reading; then nothing was read.
+ * Reads up to `count` entries from number `position` on; *ret_count good ones in a row stand there
+ * (0: there are none yet; one that is just being written counts as not there). *ret_open: the last
+ * of them is the last of the file, and may still grow. The entry at `position` itself being
+ * unusable is an error: -ENODATA: it was dropped (zeros); -EBADMSG, -EPROTO: it is damaged, and not
+ * the last.
  */
 int output_index_read(int index_fd, bool nowait, uint64_t position, struct output_entry *entries,
-                      unsigned count, unsigned *ret_count, struct error *err);
+                      unsigned count, unsigned *ret_count, bool *ret_open, struct error *err);
 
 /*
  * The number of the first entry whose end is greater than `offset` or that is END; the count if
@@ -48,22 +49,3 @@ int output_index_find_offset(int index_fd, bool nowait, uint64_t offset,
  */
 int output_index_find_time(int index_fd, bool nowait, usec_t time, uint64_t *ret_offset,
                            struct error *err);
-
-struct output_totals {
-    uint64_t end;          /* offset behind the last byte */
-    uint64_t stdout_bytes; /* all bytes of a merged job */
-    uint64_t stderr_bytes;
-    bool complete;   /* END was seen: nothing will follow */
-    bool lost;       /* and it was the agent that wrote it (OUTPUT_ENTRY_LOST) */
-    usec_t end_time; /* wall, of END */
-    /* Where to go on; start with zeros. */
-    uint64_t next_position;
-    uint64_t next_stdout;
-    uint64_t next_stderr;
-};
-
-/*
- * Brings `totals` (zeros the first time) up to date: reads only what was added since, or END alone
- * when it is there.
- */
-int output_index_totals(int index_fd, struct output_totals *totals, struct error *err);

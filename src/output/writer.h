@@ -32,6 +32,8 @@ struct output_writer_calls {
     int (*fdatasync)(int fd);
 };
 
+extern const struct output_writer_calls output_system_calls;
+
 struct output_writer {
     const struct output_writer_calls *calls;
     int data_fd;  /* borrowed; O_APPEND */

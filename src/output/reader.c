@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output/reader.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crc32c.h"
+#include "base/error.h"
+#include "output/index.h"
+#include "output/read-at.h"
+
+/*
+ * A reader walks the index beside the data. `position` is the entry in which `offset` lies, or the
+ * last one there is when all of it was read: that one may still be extended in place.
+ *
+ * The cap may drop bytes at any moment. It says so in the index's header before it punches; a
+ * reader looks at the header *after* it has read and before it gives anything out, so that whatever
+ * was punched under its hands is seen as a gap and never as zeros.
+ */
+
+#define READER_CACHE 64 /* entries: 4 MiB of a fast writer's data for one more pread(2) */
+
+/* Entries of unwanted streams that one call passes at most: some 100 µs. */
+#define READER_SKIP_MAX 4096
+
+struct output_reader {
+    struct output_files files;
+    struct output_header header;
+    unsigned streams;
+    unsigned flags;
+    uint64_t offset;
+
+    bool placed;       /* `position` is right for `offset` */
+    uint64_t position; /* in the index */
+    struct output_entry cache[READER_CACHE];
+    uint64_t cache_first; /* number of cache[0] */
+    unsigned cache_count;
+    bool cache_open; /* the last one may have grown since it was read */
+
+    /* CRC of the entry at `position` from its first byte to `offset`, if all of that was read. */
+    uint32_t entry_crc;
+    bool entry_crc_known;
+
+    uint64_t bytes; /* given out */
+    uint32_t crc;   /* of them */
+};
+
+/* What the next read covers: entries [position, position + count) from `offset` to `end`. */
+struct reader_run {
+    const struct output_entry *entries;
+    unsigned count;
+    uint64_t end;
+};
+
+int output_reader_open(struct output_files *files, uint64_t offset, unsigned streams,
+                       unsigned flags, struct output_reader **ret, struct error *err)
+{
+    _cleanup_free_ struct output_reader *reader = NULL;
+    int r;
+
+    reader = calloc(1, sizeof(*reader));
+    if (!reader)
+        return error_set(err, -ENOMEM, "no memory");
+    r = output_index_header(files->index, false, &reader->header, err);
+    if (r < 0)
+        return r;
+
+    if (streams & OUTPUT_STREAM_BIT(OUTPUT_STREAM_STDOUT))
+        streams |= OUTPUT_STREAM_BIT(OUTPUT_STREAM_MERGED);
+    reader->streams = streams;
+    reader->flags = flags;
+    reader->offset = offset;
+    reader->files = output_files_take(files);
+    *ret = TAKE_PTR(reader);
+    return 0;
+}
+
+struct output_reader *output_reader_close(struct output_reader *reader)
+{
+    if (reader) {
+        output_files_close(&reader->files);
+        free(reader);
+    }
+    return NULL;
+}
+
+static void reader_forget_cache(struct output_reader *reader)
+{
+    reader->cache_count = 0;
+    reader->cache_open = false;
+}
+
+static void reader_move(struct output_reader *reader, uint64_t offset)
+{
+    reader->offset = offset;
+    reader->entry_crc_known = false;
+}
+
+static bool reader_in_gap(const struct output_reader *reader)
+{
+    const struct output_gap *gap = &reader->header.gap;
+
+    return reader->offset >= gap->start && reader->offset < gap->end;
+}
+
+static int reader_pass_gap(struct output_reader *reader, struct output_chunk *chunk)
+{
+    *chunk = (struct output_chunk){
+        .offset = reader->offset,
+        .gap_end = reader->header.gap.end,
+    };
+    reader_move(reader, reader->header.gap.end);
+    reader->placed = false;
+    return OUTPUT_GAP;
+}
+
+/* Finds the entry of `offset`, or the last one when there is none yet, since that one may grow. */
+static int reader_place(struct output_reader *reader, bool nowait, struct error *err)
+{
+    uint64_t position, count;
+    int r;
+
+    if (reader->placed)
+        return 0;
+    r = output_index_count(reader->files.index, &count, err);
+    if (r < 0)
+        return r;
+    r = output_index_find_offset(reader->files.index, nowait, reader->offset, &reader->header.gap,
+                                 &position, err);
+    if (r < 0)
+        return r;
+    reader->position = position > 0 && position >= count ? position - 1 : position;
+    reader->placed = true;
+    reader_forget_cache(reader);
+    return 0;
+}
+
+static const struct output_entry *reader_cached(const struct output_reader *reader)
+{
+    uint64_t place = reader->position - reader->cache_first;
+
+    return place < reader->cache_count ? &reader->cache[place] : NULL;
+}
+
+/* `entry` may be an old copy of one that has grown since. */
+static bool reader_entry_is_open(const struct output_reader *reader,
+                                 const struct output_entry *entry)
+{
+    return reader->cache_open && entry == &reader->cache[reader->cache_count - 1];
+}
+
+/*
+ * The entry at `position`, read afresh if what is known of it was used up. NULL: there is none yet,
+ * or nothing new in it.
+ */
+static int reader_entry(struct output_reader *reader, bool nowait, const struct output_entry **ret,
+                        struct error *err)
+{
+    const struct output_entry *entry = reader_cached(reader);
+    int r;
+
+    if (!entry || (reader_entry_is_open(reader, entry) && entry->end <= reader->offset)) {
+        r = output_index_read(reader->files.index, nowait, reader->position, reader->cache,
+                              READER_CACHE, &reader->cache_count, &reader->cache_open, err);
+        if (r < 0) {
+            reader_forget_cache(reader);
+            return r;
+        }
+        reader->cache_first = reader->position;
+        entry = reader_cached(reader);
+        if (entry && reader_entry_is_open(reader, entry) && entry->end <= reader->offset)
+            entry = NULL;
+    }
+    *ret = entry;
+    return 0;
+}
+
+static bool reader_wants(const struct output_reader *reader, const struct output_entry *entry)
+{
+    return reader->streams & OUTPUT_STREAM_BIT(entry->stream);
+}
+
+/* As many entries as one read may give: in a row, wanted, alike, and in `size` bytes. */
+static struct reader_run reader_plan(const struct output_reader *reader,
+                                     const struct output_entry *first, size_t size)
+{
+    const struct output_entry *behind = reader->cache + reader->cache_count;
+    const struct output_gap *gap = &reader->header.gap;
+    struct reader_run run = {.entries = first, .count = 1, .end = first->end};
+
+    for (const struct output_entry *next = first + 1; next < behind; next++) {
+        if (run.end - reader->offset >= size || reader->flags & OUTPUT_READER_EACH_ENTRY)
+            break;
+        if (next->kind != OUTPUT_ENTRY_DATA || output_entry_start(next) != run.end ||
+            !reader_wants(reader, next))
+            break;
+        if (next->stream != first->stream && !(reader->flags & OUTPUT_READER_UNTOLD_STREAMS))
+            break;
+        run.end = next->end;
+        run.count++;
+    }
+    run.end = MIN(run.end, reader->offset + size);
+    if (gap->start != gap->end && gap->start > reader->offset)
+        run.end = MIN(run.end, gap->start);
+    return run;
+}
+
+/* Takes `size` bytes at `offset` into the checksums, entry by entry. */
+static int reader_check(struct output_reader *reader, const struct reader_run *run,
+                        const uint8_t *bytes, size_t size, struct error *err)
+{
+    uint64_t end = reader->offset + size;
+
+    reader->crc = crc32c(reader->crc, bytes, size);
+    for (unsigned i = 0; i < run->count && reader->offset < end; i++) {
+        const struct output_entry *entry = &run->entries[i];
+        size_t part = (size_t)(MIN(entry->end, end) - reader->offset);
+
+        if (reader->offset == output_entry_start(entry)) {
+            reader->entry_crc = 0;
+            reader->entry_crc_known = true;
+        }
+        if (reader->entry_crc_known)
+            reader->entry_crc = crc32c(reader->entry_crc, bytes, part);
+        reader->offset += part;
+        bytes += part;
+        if (reader->offset < entry->end)
+            break;
+        if (reader->entry_crc_known && reader->entry_crc != entry->crc)
+            return error_set(err, -EBADMSG, "the output's bytes %llu … %llu are damaged on disk",
+                             (unsigned long long)output_entry_start(entry),
+                             (unsigned long long)entry->end);
+        if (i + 1 < run->count)
+            reader->position++;
+    }
+    reader->bytes += size;
+    return 0;
+}
+
+/* Reads the run. 0: the gap has swallowed its beginning meanwhile; look again. */
+static int reader_read(struct output_reader *reader, bool nowait, const struct reader_run *run,
+                       void *buffer, struct output_chunk *chunk, struct error *err)
+{
+    const struct output_entry *first = run->entries;
+    uint64_t start = reader->offset;
+    ssize_t n;
+    int r;
+
+    n = output_read_at(reader->files.data, nowait, buffer, (size_t)(run->end - start), start);
+    if (n < 0)
+        return error_set(err, (int)n, "can't read the output: %s", strerror((int)-n));
+    if (n == 0)
+        return error_set(err, -EBADMSG, "the output ends at or before byte %llu, its index later",
+                         (unsigned long long)start);
+
+    r = output_index_header(reader->files.index, nowait, &reader->header, err);
+    if (r < 0)
+        return r;
+    if (reader_in_gap(reader))
+        return 0;
+    if (reader->header.gap.start > start && reader->header.gap.start != reader->header.gap.end)
+        n = (ssize_t)MIN((uint64_t)n, reader->header.gap.start - start);
+
+    *chunk = (struct output_chunk){
+        .offset = start,
+        .size = (size_t)n,
+        .stream = reader->flags & OUTPUT_READER_UNTOLD_STREAMS ? OUTPUT_STREAM_NONE : first->stream,
+        .time = first->time,
+    };
+    r = reader_check(reader, run, buffer, (size_t)n, err);
+    return r < 0 ? r : 1;
+}
+
+/* What an unusable entry means: dropped since the header was read, or damage. */
+static int reader_explain(struct output_reader *reader, bool nowait, struct error *err)
+{
+    const struct error found = *err;
+    int r = output_index_header(reader->files.index, nowait, &reader->header, err);
+
+    if (r < 0)
+        return r;
+    if (reader_in_gap(reader))
+        return 0;
+    *err = found;
+    err->code = -EBADMSG;
+    return err->code;
+}
+
+static int reader_at_end_entry(const struct output_reader *reader, const struct output_entry *end,
+                               struct error *err)
+{
+    if (reader->offset == end->end)
+        return OUTPUT_COMPLETE;
+    if (reader->offset > end->end)
+        return error_set(err, -ERANGE, "the output ends at byte %llu, before byte %llu",
+                         (unsigned long long)end->end, (unsigned long long)reader->offset);
+    return error_set(err, -EBADMSG, "the output's index says nothing of bytes %llu … %llu",
+                     (unsigned long long)reader->offset, (unsigned long long)end->end);
+}
+
+/* One step; OUTPUT_SKIPPED: nothing to give out yet, go on. */
+static int reader_step(struct output_reader *reader, bool nowait, void *buffer, size_t size,
+                       struct output_chunk *chunk, struct error *err)
+{
+    const struct output_entry *entry = NULL;
+    struct reader_run run;
+    int r;
+
+    if (reader_in_gap(reader))
+        return reader_pass_gap(reader, chunk);
+    r = reader_place(reader, nowait, err);
+    if (r == 0)
+        r = reader_entry(reader, nowait, &entry, err);
+    if (r == -ENODATA || r == -EBADMSG) {
+        r = reader_explain(reader, nowait, err);
+        return r < 0 ? r : OUTPUT_SKIPPED;
+    }
+    if (r < 0)
+        return r;
+
+    if (!entry)
+        return OUTPUT_AT_END;
+    if (entry->kind == OUTPUT_ENTRY_END)
+        return reader_at_end_entry(reader, entry, err);
+    if (entry->end <= reader->offset) {
+        reader->position++;
+        return OUTPUT_SKIPPED;
+    }
+    if (output_entry_start(entry) > reader->offset)
+        return error_set(err, -EBADMSG, "the output's index says nothing of bytes %llu … %llu",
+                         (unsigned long long)reader->offset,
+                         (unsigned long long)output_entry_start(entry));
+    if (!reader_wants(reader, entry)) {
+        reader_move(reader, entry->end);
+        return OUTPUT_SKIPPED;
+    }
+    run = reader_plan(reader, entry, size);
+    r = reader_read(reader, nowait, &run, buffer, chunk, err);
+    return r < 0 ? r : r > 0 ? OUTPUT_CHUNK : OUTPUT_SKIPPED;
+}
+
+int output_reader_next(struct output_reader *reader, bool nowait, void *buffer, size_t size,
+                       struct output_chunk *ret_chunk, struct error *err)
+{
+    struct output_chunk chunk = {.offset = reader->offset};
+    struct error local = {};
+    int r = OUTPUT_SKIPPED;
+
+    assert(size > 0);
+    for (unsigned i = 0; i < READER_SKIP_MAX && r == OUTPUT_SKIPPED; i++)
+        r = reader_step(reader, nowait, buffer, size, &chunk, &local);
+    if (r < 0) {
+        if (err)
+            *err = local;
+        return r;
+    }
+    if (r == OUTPUT_AT_END || r == OUTPUT_COMPLETE || r == OUTPUT_SKIPPED)
+        chunk.offset = reader->offset;
+    *ret_chunk = chunk;
+    return r;
+}
+
+int output_reader_index_fd(const struct output_reader *reader)
+{
+    return reader->files.index;
+}
+
+uint64_t output_reader_offset(const struct output_reader *reader)
+{
+    return reader->offset;
+}
+
+uint64_t output_reader_bytes(const struct output_reader *reader)
+{
+    return reader->bytes;
+}
+
+uint32_t output_reader_crc(const struct output_reader *reader)
+{
+    return reader->crc;
+}
+
+const struct output_header *output_reader_header(const struct output_reader *reader)
+{
+    return &reader->header;
+}
