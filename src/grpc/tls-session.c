@@ -263,10 +263,10 @@ int tls_session_handshake(struct tls_session *session, struct error *err)
 {
     int result, r;
 
-    if (session->established)
-        return 0;
     if (session->failed)
         return error_set(err, -EPROTO, "the handshake has failed before");
+    if (session->established)
+        return 0;
     ERR_clear_error();
     result = SSL_do_handshake(session->ssl);
     if (result != 1) {
