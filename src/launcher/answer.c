@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/answer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/pidref.h"
+#include "launcher/ceilings.h"
+#include "launcher/notify.h"
+#include "linux/cgroup-tree.h"
+#include "spawn/spawn.h"
+
+/* --- Hello ----------------------------------------------------------------------------------- */
+
+static int put_text(char *ret, size_t room, const char *text, const char *what, struct error *err)
+{
+    if (strlen(text) >= room)
+        return error_set(err, -ENAMETOOLONG, "%s is longer than %zu bytes", what, room - 1);
+    memcpy(ret, text, strlen(text) + 1);
+    return 0;
+}
+
+static int facts_of_cgroups(struct launcher *launcher, struct error *err)
+{
+    _cleanup_cgroup_tree_ struct cgroup_tree tree = CGROUP_TREE_NULL;
+    struct launcher_hello *facts = &launcher->facts;
+    int r =
+        put_text(facts->cgroup_root, sizeof(facts->cgroup_root),
+                 spawn_context_cgroup_root(launcher->spawn), "the path of the cgroup root", err);
+
+    /* Rootless without delegation there is no root, and the mount is of no use to anybody. */
+    if (r < 0 || !facts->cgroup_root[0])
+        return r;
+    r = cgroup_tree_open(&tree, err);
+    if (r < 0)
+        return r;
+    return put_text(facts->cgroup_mount, sizeof(facts->cgroup_mount), tree.mount,
+                    "the path of the cgroup mount", err);
+}
+
+int launcher_facts(struct launcher *launcher, struct error *err)
+{
+    const struct launcher_config *config = launcher->config;
+    struct launcher_hello *facts = &launcher->facts;
+    char *const *lacks = spawn_context_degradations(launcher->spawn);
+    int r;
+
+    *facts = (struct launcher_hello){
+        .protocol = LAUNCHER_PROTOCOL_VERSION,
+        .version = HOIST_VERSION,
+        .job_uid_min = config->job_uid_min,
+        .job_uid_max = config->job_uid_max,
+        .agent_uid = config->agent_uid,
+        .rootless = spawn_context_is_rootless(launcher->spawn),
+        .network_host = config->network_host,
+        .ceilings = config->ceilings,
+        .enforceable = spawn_context_enforceable(launcher->spawn),
+    };
+    for (; lacks[facts->lack_count] && facts->lack_count < LAUNCHER_LACKS_MAX; facts->lack_count++)
+        snprintf(facts->lacks[facts->lack_count], ERROR_TEXT_MAX, "%s", lacks[facts->lack_count]);
+    r = boot_id_read(&facts->boot_id);
+    if (r < 0)
+        return error_set(err, r, "can't read the host's boot id: %s", strerror(-r));
+    return facts_of_cgroups(launcher, err);
+}
+
+int launcher_answer_hello(struct launcher *launcher, const struct launcher_request *request,
+                          const struct packet_fds *fds, struct launcher_answer *answer, int *ret_fd,
+                          struct error *err)
+{
+    (void)fds;
+    (void)ret_fd;
+    if (request->hello.protocol != LAUNCHER_PROTOCOL_VERSION)
+        return error_set(err, -EPROTONOSUPPORT,
+                         "hoist-launcher " HOIST_VERSION " speaks protocol version %d, hoistd %s "
+                         "version %u: restart hoist-launcher (jobs go on)",
+                         LAUNCHER_PROTOCOL_VERSION, request->hello.version,
+                         request->hello.protocol);
+    answer->type = LAUNCHER_ANSWER_HELLO;
+    answer->hello = launcher->facts;
+    return 0;
+}
+
+/* --- Listen, Ready --------------------------------------------------------------------------- */
+
+int launcher_answer_listen(struct launcher *launcher, const struct launcher_request *request,
+                           const struct packet_fds *fds, struct launcher_answer *answer,
+                           int *ret_fd, struct error *err)
+{
+    const struct listener *listener;
+    int fd, r;
+
+    (void)fds;
+    r = listeners_open(&launcher->listeners, launcher->config->listen_rules,
+                       launcher->config->listen_rule_count, &request->listen, &listener, err);
+    if (r < 0)
+        return r;
+    fd = fd_duplicate(listener->fd);
+    if (fd < 0)
+        return error_set(err, fd, "can't duplicate a listening socket: %s", strerror(-fd));
+    answer->type = LAUNCHER_ANSWER_LISTEN;
+    answer->listen_port = listener->port;
+    *ret_fd = fd;
+    return 0;
+}
+
+int launcher_answer_ready(struct launcher *launcher, const struct launcher_request *request,
+                          const struct packet_fds *fds, struct launcher_answer *answer, int *ret_fd,
+                          struct error *err)
+{
+    char state[LAUNCHER_ADDRESS_MAX + 64];
+
+    (void)fds;
+    (void)ret_fd;
+    (void)err;
+    listeners_close_unwanted(&launcher->listeners);
+    log_event(LOG_LEVEL_INFO, "hoistd serves", LOG_TEXT("address", request->ready_address));
+    if (!launcher->stopping) {
+        snprintf(state, sizeof(state), "READY=1\nSTATUS=serving on %s", request->ready_address);
+        notify_manager(state);
+    }
+    answer->type = LAUNCHER_ANSWER_DONE;
+    return 0;
+}
+
+/* --- Spawn, Kill, Remove --------------------------------------------------------------------- */
+
+/* hoistd tells its client and logs the call; here only what says that hoistd's own check is amiss
+ * is worth a warning. */
+static int job_error(enum log_level level, const struct error *why, const char *message,
+                     const char *group, const struct id *id)
+{
+    char text[ID_TEXT_MAX];
+
+    log_event(level, message, LOG_TEXT("job", id_format(id, text)), LOG_TEXT("group", group),
+              LOG_TEXT("error", why->text));
+    return why->code;
+}
+
+int launcher_answer_spawn(struct launcher *launcher, const struct launcher_request *request,
+                          const struct packet_fds *fds, struct launcher_answer *answer, int *ret_fd,
+                          struct error *err)
+{
+    const struct spawn_spec *spec = &request->spawn;
+    const struct spawn_files files = {fds->fd[0], fds->fd[1], fds->fd[2]};
+    enum spawn_failure failure = SPAWN_FAILURE_REFUSED;
+    struct spawn_result result = SPAWN_RESULT_NULL;
+    int r;
+
+    answer->failure.spawn = SPAWN_FAILURE_UNAVAILABLE;
+    if (launcher->stopping)
+        return error_set(err, -ESHUTDOWN, "hoist-launcher is ending: no job is started any more");
+    answer->failure.spawn = SPAWN_FAILURE_REFUSED;
+    r = ceilings_check(launcher->config, spec, err);
+    if (r < 0)
+        return job_error(LOG_LEVEL_WARNING, err, "refused a job above the ceilings", spec->group,
+                         &spec->id);
+    r = spawn_job(launcher->spawn, spec, &files, &result, &failure, err);
+    if (r < 0) {
+        answer->failure.spawn = failure;
+        return job_error(LOG_LEVEL_DEBUG, err, "can't start a job", spec->group, &spec->id);
+    }
+    *ret_fd = TAKE_FD(result.pidfd);
+    answer->type = LAUNCHER_ANSWER_SPAWN;
+    answer->spawn = result;
+    return 0;
+}
+
+int launcher_answer_kill(struct launcher *launcher, const struct launcher_request *request,
+                         const struct packet_fds *fds, struct launcher_answer *answer, int *ret_fd,
+                         struct error *err)
+{
+    (void)fds;
+    (void)ret_fd;
+    answer->type = LAUNCHER_ANSWER_DONE;
+    return spawn_kill(launcher->spawn, request->job.group, &request->job.id, err);
+}
+
+int launcher_answer_remove(struct launcher *launcher, const struct launcher_request *request,
+                           const struct packet_fds *fds, struct launcher_answer *answer,
+                           int *ret_fd, struct error *err)
+{
+    struct cgroup_usage usage = {.known = 0};
+    int r;
+
+    (void)fds;
+    (void)ret_fd;
+    r = spawn_remove(launcher->spawn, request->job.group, &request->job.id, &usage, err);
+    if (r < 0 && r != -EBUSY)
+        return r;
+    answer->type = LAUNCHER_ANSWER_REMOVE;
+    answer->remove.busy = r == -EBUSY;
+    answer->remove.usage = usage;
+    return 0;
+}
+
+/* --- ListGroups ------------------------------------------------------------------------------ */
+
+struct group_list {
+    struct launcher_group *groups;
+    size_t count;
+    size_t room;
+};
+
+static int group_compare(const struct launcher_job_ref *a, const struct launcher_job_ref *b)
+{
+    int order = strcmp(a->group, b->group);
+
+    return order ? order : id_compare(&a->id, &b->id);
+}
+
+static int group_order(const void *a, const void *b)
+{
+    return group_compare(&((const struct launcher_group *)a)->job,
+                         &((const struct launcher_group *)b)->job);
+}
+
+static int group_found(const char *group, const struct id *id, bool populated, void *data)
+{
+    struct group_list *list = data;
+    struct launcher_group *found;
+
+    if (list->count == list->room) {
+        size_t room = list->room ? 2 * list->room : LAUNCHER_PAGE_MAX;
+        struct launcher_group *more = reallocarray(list->groups, room, sizeof(*more));
+
+        if (!more)
+            return -ENOMEM;
+        list->groups = more;
+        list->room = room;
+    }
+    found = &list->groups[list->count];
+    if (strlen(group) >= sizeof(found->job.group))
+        return 0; /* no job's: hoistd could not name it */
+    strcpy(found->job.group, group);
+    found->job.id = *id;
+    found->populated = populated;
+    list->count++;
+    return 0;
+}
+
+/* Directories have no order of their own, so all are read for each page, and the page is cut out of
+ * the sorted whole: jobs may come and go between two pages without any other being missed. */
+int launcher_answer_list_groups(struct launcher *launcher, const struct launcher_request *request,
+                                const struct packet_fds *fds, struct launcher_answer *answer,
+                                int *ret_fd, struct error *err)
+{
+    struct group_list list = {.groups = NULL};
+    size_t first = 0;
+    int r;
+
+    (void)fds;
+    (void)ret_fd;
+    r = spawn_list(launcher->spawn, group_found, &list, err);
+    if (r < 0) {
+        free(list.groups);
+        return r == -ENOMEM ? error_set(err, r, "no memory for a list of jobs") : r;
+    }
+    if (list.count > 0)
+        qsort(list.groups, list.count, sizeof(*list.groups), group_order);
+    while (!request->list_groups.from_start && first < list.count &&
+           group_compare(&list.groups[first].job, &request->list_groups.after) <= 0)
+        first++;
+    answer->type = LAUNCHER_ANSWER_LIST_GROUPS;
+    answer->page.count = MIN(list.count - first, (size_t)LAUNCHER_PAGE_MAX);
+    answer->page.more = first + answer->page.count < list.count;
+    if (answer->page.count > 0)
+        memcpy(answer->page.groups, &list.groups[first], answer->page.count * sizeof(*list.groups));
+    free(list.groups);
+    return 0;
+}

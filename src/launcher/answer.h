@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "launcher/config.h"
+#include "launcher/listener.h"
+#include "wire/launcher-messages.h"
+#include "wire/packet.h"
+
+struct error;
+struct spawn_context;
+
+/*
+ * What the launcher does for hoistd: one function for each request, called `launcher_answer_` and
+ * the verb that hoistd's side calls `launcher_client_`.
+ *
+ * By then the request is decoded and the request table allows it; here its meaning is checked
+ * against the ceilings, and then it is done. Each returns 0 with *answer filled (type and content)
+ * and, where the protocol says so, *ret_fd (the caller closes it); or a negative errno with a
+ * sentence for hoistd, which is answered as a failure and ends nothing.
+ */
+
+struct launcher {
+    const struct launcher_config *config;
+    struct spawn_context *spawn;
+    struct listeners listeners;
+    struct launcher_hello facts; /* what Hello is answered with */
+    bool stopping;               /* no job is started any more */
+};
+
+/* Gathers what Hello tells, once at the start. */
+int launcher_facts(struct launcher *launcher, struct error *err);
+
+typedef int launcher_answer_fn(struct launcher *launcher, const struct launcher_request *request,
+                               const struct packet_fds *fds, struct launcher_answer *answer,
+                               int *ret_fd, struct error *err);
+
+launcher_answer_fn launcher_answer_hello;
+launcher_answer_fn launcher_answer_listen;
+launcher_answer_fn launcher_answer_ready;
+launcher_answer_fn launcher_answer_spawn;
+launcher_answer_fn launcher_answer_kill;
+launcher_answer_fn launcher_answer_remove;
+launcher_answer_fn launcher_answer_list_groups;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/ceilings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "launcher/config.h"
+#include "wire/spawn-spec.h"
+
+static const struct {
+    const char *key;        /* of launcher.conf, for the sentence */
+    bool zero_is_unlimited; /* wire/limits.h */
+    uint64_t absent_means;  /* what the kernel takes without the limit; 0: no limit at all */
+} ceiling_table[] = {
+    [LIMIT_CPU_MILLIS] = {"max_cpu_millis", true, 0},
+    [LIMIT_CPU_WEIGHT] = {"max_cpu_weight", false, 100}, /* cpu.weight's default */
+    [LIMIT_MEMORY_MAX] = {"max_memory", true, 0},
+    [LIMIT_MEMORY_HIGH] = {"max_memory_high", true, 0},
+    [LIMIT_SWAP_MAX] = {"max_swap", false, 0},
+    [LIMIT_PIDS_MAX] = {"max_pids", true, 0},
+    [LIMIT_IO_READ_BPS] = {"max_io_read_bps", true, 0},
+    [LIMIT_IO_WRITE_BPS] = {"max_io_write_bps", true, 0},
+    [LIMIT_IO_READ_IOPS] = {"max_io_read_iops", true, 0},
+    [LIMIT_IO_WRITE_IOPS] = {"max_io_write_iops", true, 0},
+    [LIMIT_OPEN_FILES] = {"max_open_files", false, 0},
+    [LIMIT_CORE_SIZE] = {"max_core_size", false, 0},
+};
+
+static_assert(ARRAY_SIZE(ceiling_table) == _LIMIT_MAX, "each limit has a row");
+
+static int limit_check(const struct limits *ceilings, const struct limits *limits, unsigned limit,
+                       struct error *err)
+{
+    uint64_t ceiling = ceilings->value[limit], value = limits->value[limit];
+    bool given = limit_is_given(limits, limit);
+
+    if (!limit_is_given(ceilings, limit))
+        return 0;
+    if (!given && ceiling_table[limit].absent_means > 0) {
+        value = ceiling_table[limit].absent_means;
+        given = true;
+    }
+    if (!given || (value == 0 && ceiling_table[limit].zero_is_unlimited))
+        return error_set(err, -EPERM,
+                         "no limit %s is set, but launcher.conf allows at most %" PRIu64 " (%s)",
+                         limit_name(limit), ceiling, ceiling_table[limit].key);
+    if (value > ceiling)
+        return error_set(err, -EPERM,
+                         "%s %" PRIu64 " is above the %" PRIu64 " that launcher.conf allows (%s)",
+                         limit_name(limit), value, ceiling, ceiling_table[limit].key);
+    return 0;
+}
+
+int ceilings_check(const struct launcher_config *config, const struct spawn_spec *spec,
+                   struct error *err)
+{
+    /* Without root the kernel lets nobody become another user: there is nothing to check. */
+    if (geteuid() == 0 && (spec->uid < config->job_uid_min || spec->uid > config->job_uid_max))
+        return error_set(err, -EPERM,
+                         "uid %u is outside the %u-%u that launcher.conf allows (job_uids)",
+                         spec->uid, config->job_uid_min, config->job_uid_max);
+    if (spec->network != SPAWN_NETWORK_NONE && !config->network_host)
+        return error_set(err, -EPERM,
+                         "the host's network is not allowed by launcher.conf (network_host)");
+    for (unsigned limit = 0; limit < _LIMIT_MAX; limit++) {
+        int r = limit_check(&config->ceilings, &spec->limits, limit, err);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "launcher/answer.h"
+#include "launcher/notify.h"
+#include "launcher/options.h"
+#include "launcher/setup.h"
+#include "launcher/supervisor.h"
+#include "spawn/spawn.h"
+
+/*
+ * hoist-launcher: the one program of the agent that is started, and the only one that stays root.
+ *
+ * One thread, one poll(2): signals, hoistd's socket, one deadline. Whatever it does for hoistd goes
+ * through the request table (request-table.c) and the ceilings (ceilings.c).
+ */
+
+#define PROGRAM "hoist-launcher"
+
+/* --- the loop -------------------------------------------------------------------------------- */
+
+/* hoist-init's of jobs are our children, too: their statuses are in their state files, the
+ * processes only need to be waited for. __WALL: also those cloned with another exit signal. */
+static void reap_children(struct supervisor *supervisor)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
+        supervisor_reaped(supervisor, pid, status, clock_boot());
+}
+
+static void handle_signal(struct supervisor *supervisor, uint32_t number)
+{
+    switch (number) {
+    case SIGCHLD:
+        reap_children(supervisor);
+        break;
+    case SIGHUP:
+        supervisor_signal(supervisor, SIGHUP);
+        break;
+    case SIGTERM:
+    case SIGINT:
+        log_info("stopping; jobs go on");
+        notify_manager("STOPPING=1");
+        supervisor_stop(supervisor, clock_boot());
+        break;
+    default:
+        break;
+    }
+}
+
+static void handle_signals(struct supervisor *supervisor, int signalfd)
+{
+    struct signalfd_siginfo info;
+
+    while (read(signalfd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        handle_signal(supervisor, info.ssi_signo);
+}
+
+static int milliseconds_until(usec_t deadline, usec_t now)
+{
+    usec_t rest;
+
+    if (deadline == USEC_INFINITY)
+        return -1;
+    rest = deadline > now ? (deadline - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC : 0;
+    return rest > INT32_MAX ? INT32_MAX : (int)rest;
+}
+
+static int run_once(struct supervisor *supervisor, int signalfd, struct error *err)
+{
+    struct pollfd waiting[] = {
+        {.fd = signalfd, .events = POLLIN},
+        {.fd = supervisor->connection.fd, .events = connection_events(&supervisor->connection)},
+    };
+    int r =
+        poll(waiting, ARRAY_SIZE(waiting), milliseconds_until(supervisor->deadline, clock_boot()));
+
+    if (r < 0 && errno != EINTR)
+        return error_set(err, -errno, "can't wait for events: %s", strerror(errno));
+    /* The socket first: what hoistd said last, before it ended. */
+    if (r > 0 && waiting[1].revents)
+        supervisor_dispatch(supervisor, clock_boot());
+    if (r > 0 && waiting[0].revents)
+        handle_signals(supervisor, signalfd);
+    supervisor_tick(supervisor, clock_boot());
+    return 0;
+}
+
+static int run(struct launcher *launcher, int signalfd)
+{
+    struct supervisor supervisor;
+    struct error err;
+    int r = 0;
+
+    supervisor_init(&supervisor, launcher, clock_boot());
+    supervisor_tick(&supervisor, clock_boot());
+    while (supervisor.state != SUPERVISOR_ENDED && r >= 0)
+        r = run_once(&supervisor, signalfd, &err);
+    supervisor_done(&supervisor);
+    if (r < 0) {
+        log_error("%s", err.text);
+        return EXIT_FAILURE;
+    }
+    log_info("ended");
+    return supervisor.exit_status;
+}
+
+/* --- the start ------------------------------------------------------------------------------- */
+
+static int make_spawn_context(const struct launcher_config *config, struct spawn_context **ret,
+                              struct error *err)
+{
+    struct spawn_options options = {
+        .cgroup_root = config->cgroup_root,
+        .init_path = config->init,
+        .agent_uid = config->agent_uid,
+        .agent_gid = config->agent_gid,
+        .job_uid_min = config->job_uid_min,
+        .job_uid_max = config->job_uid_max,
+        .hidden = (const char *const *)config->hidden,
+    };
+
+    return spawn_context_new(&options, ret, err);
+}
+
+static void log_start(const struct launcher *launcher)
+{
+    log_event(LOG_LEVEL_INFO, PROGRAM " " HOIST_VERSION " starts",
+              LOG_TEXT("cgroup_root", launcher->facts.cgroup_root),
+              LOG_NUMBER("agent_uid", launcher->config->agent_uid),
+              LOG_TEXT("rootless", launcher->facts.rootless ? "yes" : "no"));
+    for (size_t i = 0; i < launcher->facts.lack_count; i++)
+        log_event(LOG_LEVEL_WARNING, "this host lacks something",
+                  LOG_TEXT("lack", launcher->facts.lacks[i]));
+}
+
+static int serve(struct launcher_config *config, int signalfd, struct error *err)
+{
+    _cleanup_spawn_context_ struct spawn_context *context = NULL;
+    struct launcher launcher = {.config = config};
+    int r, status;
+
+    r = make_spawn_context(config, &context, err);
+    if (r < 0)
+        return r;
+    launcher.spawn = context;
+    r = launcher_facts(&launcher, err);
+    if (r < 0)
+        return r;
+    log_start(&launcher);
+    status = run(&launcher, signalfd);
+    listeners_done(&launcher.listeners);
+    return status;
+}
+
+static int print(int r, struct buffer *out)
+{
+    if (r < 0 || fd_write_full(STDOUT_FILENO, buffer_bytes(out), buffer_size(out)) < 0)
+        return EXIT_FAILURE;
+    return EXIT_SUCCESS;
+}
+
+/* Returns the exit status, or a negative errno. */
+static int act(enum options_request request, struct launcher_config *config, int signalfd,
+               struct error *err)
+{
+    _cleanup_buffer_ struct buffer out = {.limit = 0};
+    int r;
+
+    switch (request) {
+    case OPTIONS_HELP:
+        return print(options_help(&out), &out);
+    case OPTIONS_VERSION:
+        return print(buffer_append_text(&out, PROGRAM " " HOIST_VERSION "\n"), &out);
+    case OPTIONS_PRINT_CONFIG:
+        return print(config_print(config, &out), &out);
+    case OPTIONS_RUN:
+    default:
+        r = config_resolve(config, err);
+        if (r < 0)
+            return r;
+        log_init(PROGRAM, (enum log_format)config->log_format, (enum log_level)config->log_level);
+        return serve(config, signalfd, err);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    _cleanup_config_ struct launcher_config config = {.hoistd = NULL};
+    _cleanup_close_ int signalfd = FD_NONE;
+    enum options_request request = OPTIONS_RUN;
+    struct error err;
+    int r;
+
+    log_init(PROGRAM, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+    r = setup_descriptors(&err);
+    if (r >= 0)
+        r = config_init(&config, &err);
+    if (r >= 0)
+        r = options_load(argc, argv, &config, &request, &err);
+    if (r >= 0)
+        r = setup_process(&err);
+    if (r >= 0)
+        r = setup_signals(&signalfd, &err);
+    if (r >= 0)
+        r = act(request, &config, signalfd, &err);
+    if (r < 0)
+        log_error("%s", err.text);
+    return r < 0 ? EXIT_FAILURE : r;
+}

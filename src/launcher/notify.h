@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Tells the service manager (sd_notify(3)'s protocol: one datagram to the socket that NOTIFY_SOCKET
+ * names). Nothing happens without one; what can't be told is logged as a warning.
+ */
+void notify_manager(const char *state);
