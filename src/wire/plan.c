@@ -44,13 +44,13 @@ static const struct {
     [PLAN_DEVICE] = {"device", NEED_SOURCE_PATH | NEED_TARGET, PLAN_STEP_OPTIONAL},
     [PLAN_ATTRIBUTES] = {"attributes", NEED_TARGET,
                          PLAN_STEP_OPTIONAL | PLAN_STEP_FOLLOW | PLAN_STEP_RECURSIVE},
-    [PLAN_MASK] = {"mask", NEED_TARGET, PLAN_STEP_OPTIONAL | PLAN_STEP_FOLLOW},
+    [PLAN_MASK] = {"mask", NEED_TARGET | NEED_ROOT, PLAN_STEP_OPTIONAL | PLAN_STEP_FOLLOW},
     [PLAN_MKDIR] = {"mkdir", NEED_TARGET, PLAN_STEP_FOLLOW},
     [PLAN_SYMLINK] = {"symlink", NEED_SOURCE | NEED_TARGET, PLAN_STEP_FOLLOW},
     [PLAN_PIVOT] = {"pivot", NEED_ROOT, 0},
     [PLAN_HOSTNAME] = {"hostname", NEED_SOURCE, 0},
     [PLAN_LOOPBACK_UP] = {"loopback up", 0, 0},
-    [PLAN_SESSION_KEYRING] = {"session keyring", 0, 0},
+    [PLAN_SESSION_KEYRING] = {"session keyring", 0, PLAN_STEP_OPTIONAL},
 };
 
 static_assert(ARRAY_SIZE(op_table) == _PLAN_OP_MAX, "each op has a row");

@@ -85,7 +85,8 @@ enum plan_op {
     PLAN_DEVICE,
     /* mount_setattr(2) of the mount at `target`: `attributes` are set, none is cleared. */
     PLAN_ATTRIBUTES,
-    /* Hides `target`: a file behind /dev/null, a directory behind an empty read-only tmpfs. */
+    /* Hides `target`: a file behind /dev/null, a directory behind an empty read-only tmpfs.
+     * Before PLAN_PIVOT. */
     PLAN_MASK,
     /* mkdir(2) with exactly `mode`, whatever the umask, owner `uid`:`gid`; existing: only checked
      * to be a directory. The parent must exist. */
@@ -98,7 +99,8 @@ enum plan_op {
     PLAN_HOSTNAME,
     /* Brings the network interface "lo" up. */
     PLAN_LOOPBACK_UP,
-    /* A fresh session keyring instead of the launcher's (keyctl(2) KEYCTL_JOIN_SESSION_KEYRING). */
+    /* A fresh session keyring instead of the launcher's (keyctl(2) KEYCTL_JOIN_SESSION_KEYRING).
+     * PLAN_STEP_OPTIONAL: where a container forbids it, go on with none of one's own. */
     PLAN_SESSION_KEYRING,
     _PLAN_OP_MAX,
 };

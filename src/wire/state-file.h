@@ -47,6 +47,8 @@ enum state_stop_reason {
     STATE_STOP_NONE,
     STATE_STOP_REQUEST, /* CONTROL_STOP or CONTROL_KILL (wire/control.h) */
     STATE_STOP_TIMEOUT, /* the plan's timeout */
+    STATE_STOP_OUTPUT,  /* output can't be written (not for a full disk, which it waits for): rather
+                           than to go on unseen the job is killed */
     _STATE_STOP_REASON_MAX,
 };
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "init/pump.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#define PUMP_CHUNK  (UINT32_C(256) * 1024) /* larger reads are no faster, and cost memory */
+#define DISK_RETRY  (200 * USEC_PER_MSEC)
+#define IDLE_AFTER  USEC_PER_SEC
+#define KEPT_MEMORY 4096 /* not worth a system call */
+
+int pump_init(struct pump *pump, int data_fd, int index_fd, uint64_t rate, struct error *err)
+{
+    int r;
+
+    *pump = (struct pump){.fds = {FD_NONE, FD_NONE}, .idle = USEC_INFINITY};
+    rate_init(&pump->rate, rate, clock_boot());
+    pump->buffer =
+        mmap(NULL, PUMP_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pump->buffer == MAP_FAILED)
+        return error_set(err, -ENOMEM, "no memory for the output's buffer");
+    r = output_writer_init(&pump->writer, data_fd, index_fd);
+    if (r < 0)
+        return error_set(err, r, "the output files can't be used: %s", strerror(-r));
+    return 0;
+}
+
+void pump_add(struct pump *pump, int fd, enum output_stream stream)
+{
+    unsigned pipe = pump->fds[0] < 0 ? 0 : 1;
+
+    pump->fds[pipe] = fd;
+    pump->streams[pipe] = stream;
+}
+
+int pump_poll_fd(const struct pump *pump, unsigned pipe)
+{
+    return pump->disk_full || pump->throttled || pump->error < 0 ? FD_NONE : pump->fds[pipe];
+}
+
+static void wait_for_disk(struct pump *pump, usec_t now)
+{
+    pump->disk_full = true;
+    pump->again = now + DISK_RETRY;
+}
+
+/* Offers what is pending, also when that is nothing: the index may lack entries. */
+static void write_pending(struct pump *pump, usec_t now)
+{
+    size_t taken;
+    int r = output_writer_append(&pump->writer, pump->streams[pump->pending_of],
+                                 pump->buffer + pump->start, pump->end - pump->start, clock_wall(),
+                                 &taken);
+
+    pump->start += taken;
+    pump->disk_full = false;
+    if (r == OUTPUT_DISK_FULL)
+        wait_for_disk(pump, now);
+    else if (r < 0)
+        pump->error = r;
+}
+
+static void close_pipe(struct pump *pump, unsigned pipe)
+{
+    pump->fds[pipe] = fd_close(pump->fds[pipe]);
+}
+
+static void take_chunk(struct pump *pump, unsigned pipe, size_t size, usec_t now)
+{
+    rate_spend(&pump->rate, size);
+    pump->start = 0;
+    pump->end = size;
+    pump->dirty = pump->dirty > size ? pump->dirty : size;
+    pump->pending_of = pipe;
+    if (pump->dirty > KEPT_MEMORY)
+        pump->idle = now + IDLE_AFTER;
+    write_pending(pump, now);
+}
+
+/* What a read of `pipe` gave: bytes (> 0), 0 for nothing at the moment, or -ENODATA at its end. */
+static int read_pipe(struct pump *pump, unsigned pipe, usec_t now)
+{
+    size_t allowed = rate_allowance(&pump->rate, PUMP_CHUNK, now);
+    ssize_t n;
+
+    if (allowed == 0) {
+        pump->throttled = true;
+        pump->again = rate_next(&pump->rate);
+        return 0;
+    }
+    do
+        n = read(pump->fds[pipe], pump->buffer, allowed);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return 0;
+    if (n <= 0) /* any other error ends this pipe too, or it would be polled for ever */
+        return -ENODATA;
+    take_chunk(pump, pipe, (size_t)n, now);
+    return (int)n;
+}
+
+void pump_read(struct pump *pump, unsigned pipe, usec_t now)
+{
+    if (pump_poll_fd(pump, pipe) >= 0 && read_pipe(pump, pipe, now) == -ENODATA)
+        close_pipe(pump, pipe);
+}
+
+static void give_memory_back(struct pump *pump)
+{
+    (void)madvise(pump->buffer, PUMP_CHUNK, MADV_DONTNEED);
+    pump->dirty = 0;
+    pump->idle = USEC_INFINITY;
+}
+
+void pump_check(struct pump *pump, usec_t now)
+{
+    if (pump->disk_full && pump->again <= now)
+        write_pending(pump, now);
+    if (pump->throttled && pump->again <= now)
+        pump->throttled = false;
+    if (pump->idle <= now && !pump->disk_full)
+        give_memory_back(pump);
+}
+
+usec_t pump_next(const struct pump *pump)
+{
+    usec_t next = pump->disk_full ? USEC_INFINITY : pump->idle;
+
+    return pump->disk_full || pump->throttled ? MIN(next, pump->again) : next;
+}
+
+void pump_lift_rate(struct pump *pump)
+{
+    pump->rate.bytes_per_second = 0;
+    pump->throttled = false;
+}
+
+bool pump_drain(struct pump *pump, usec_t now)
+{
+    for (unsigned pipe = 0; pipe < PUMP_PIPES_MAX; pipe++) {
+        while (pump_poll_fd(pump, pipe) >= 0 && read_pipe(pump, pipe, now) > 0)
+            ;
+        if (pump->disk_full)
+            return false;
+        close_pipe(pump, pipe);
+    }
+    return true;
+}
+
+int pump_finish(struct pump *pump, usec_t now)
+{
+    int r = pump->error;
+
+    if (r < 0)
+        return r;
+    if (!pump->ended) {
+        r = output_writer_finish(&pump->writer, clock_wall());
+        if (r == OUTPUT_DISK_FULL)
+            wait_for_disk(pump, now);
+        if (r != 0)
+            return r;
+        pump->ended = true;
+    }
+    return output_writer_sync(&pump->writer);
+}
+
+void pump_totals(const struct pump *pump, uint64_t ret_totals[2])
+{
+    const uint64_t *totals = pump->writer.totals;
+
+    ret_totals[0] = totals[OUTPUT_STREAM_STDOUT] + totals[OUTPUT_STREAM_MERGED];
+    ret_totals[1] = totals[OUTPUT_STREAM_STDERR];
+}
