@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "grpc/limits.h"
+#include "grpc/bounds.h"
 #include "grpc/server-session.h"
 
 static const struct state_rule call_rules[] = {

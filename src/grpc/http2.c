@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "grpc/limits.h"
+#include "grpc/bounds.h"
 
 static bool frame_does_work(const nghttp2_frame_hd *head)
 {
@@ -179,7 +179,8 @@ int http2_produce(struct http2 *http2, usec_t now)
     ssize_t n;
 
     http2->now = now;
-    while (buffer_size(&http2->out) < HTTP2_OUTPUT_MAX) {
+    while (buffer_size(&http2->out) < HTTP2_OUTPUT_MAX &&
+           (!http2->broken || nghttp2_session_want_write(http2->session))) {
         n = nghttp2_session_mem_send(http2->session, &data);
         if (n == NGHTTP2_ERR_NOMEM)
             return -ENOMEM;

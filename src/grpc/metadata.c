@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "grpc/limits.h"
+#include "grpc/bounds.h"
 
 #define FIELD_OVERHEAD 32 /* RFC 9113, 6.5.2 */
 #define ROOM_FIRST     512

@@ -22,12 +22,11 @@ static bool is_grpc_content(const char *type)
     return *type == 0 || *type == ';';
 }
 
-static const struct grpc_method *find_method(const struct grpc_method *methods, size_t count,
-                                             const char *path)
+static const struct grpc_method *find_method(const struct server_session *session, const char *path)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(methods[i].path, path) == 0)
-            return &methods[i];
+    for (size_t i = 0; i < session->method_count; i++)
+        if (strcmp(session->methods[i].path, path) == 0)
+            return &session->methods[i];
     return NULL;
 }
 
@@ -82,15 +81,16 @@ static void set_deadline(struct grpc_call *call)
         call->deadline = call->started + timeout;
 }
 
-void request_check_headers(struct grpc_call *call, const struct grpc_method *methods,
-                           size_t method_count)
+void request_check_headers(struct grpc_call *call, const struct server_session *session)
 {
     const char *path = metadata_get(&call->headers, ":path");
 
     if (refuse_other_http(call) || refuse_headers(call))
         return;
-    call->method = path ? find_method(methods, method_count, path) : NULL;
-    if (!call->method)
+    call->method = path ? find_method(session, path) : NULL;
+    if (session->refusal != GRPC_STATUS_OK)
+        fail(call, session->refusal, session->refusal_text);
+    else if (!call->method)
         fail(call, GRPC_STATUS_UNIMPLEMENTED, "no such method on this server");
     else
         set_deadline(call);

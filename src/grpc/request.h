@@ -11,8 +11,7 @@
  * unknown streaming method's client may never end its side (THREATS, "What the libraries do not do"
  * 9).
  */
-void request_check_headers(struct grpc_call *call, const struct grpc_method *methods,
-                           size_t method_count);
+void request_check_headers(struct grpc_call *call, const struct server_session *session);
 
 /*
  * New bytes came into call->request, or the client's side ended. Moves the call to READY when

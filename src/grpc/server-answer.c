@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "grpc/bounds.h"
 #include "grpc/frame.h"
-#include "grpc/limits.h"
 #include "grpc/server-session.h"
 
 /* grpc-status, grpc-message, details; and the two that stand before them in a Trailers-Only. */

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "grpc/bounds.h"
 #include "grpc/frame.h"
-#include "grpc/limits.h"
 #include "grpc/request.h"
 #include "grpc/server-answer.h"
 
@@ -189,7 +189,7 @@ static void on_request_frame(struct server_session *session, const nghttp2_frame
         return;
     call->request_ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        request_check_headers(call, session->methods, session->method_count);
+        request_check_headers(call, session);
         session->next_deadline = MIN(session->next_deadline, call->deadline);
     }
     if (call->request_ended)
@@ -205,6 +205,9 @@ static int on_frame_received(nghttp2_session *http2, const nghttp2_frame *frame,
         on_request_frame(session, frame);
     else if (frame->hd.type == NGHTTP2_SETTINGS)
         session->heard_settings = true;
+    else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) &&
+             session->is_draining)
+        server_session_drain_finish(session);
     return 0;
 }
 
@@ -285,6 +288,8 @@ int server_session_new(const struct server_session_options *options, usec_t now,
     session->message_max = options->message_max ? options->message_max : GRPC_MESSAGE_MAX;
     session->peer = options->peer;
     session->thread = options->thread;
+    session->refusal = options->refusal;
+    session->refusal_text = options->refusal_text;
     session->next_deadline = USEC_INFINITY;
     TAILQ_INIT(&session->calls);
     TAILQ_INIT(&session->ready);
@@ -364,14 +369,20 @@ void server_session_tick(struct server_session *session, usec_t now)
 
 void server_session_drain_begin(struct server_session *session)
 {
+    if (session->is_draining)
+        return;
     session->is_draining = true;
     (void)nghttp2_submit_shutdown_notice(session->http2.session);
+    server_session_ping(session);
 }
 
 void server_session_drain_finish(struct server_session *session)
 {
     nghttp2_session *http2 = session->http2.session;
 
+    if (session->is_drained)
+        return;
+    session->is_draining = session->is_drained = true;
     (void)nghttp2_submit_goaway(http2, NGHTTP2_FLAG_NONE,
                                 nghttp2_session_get_last_proc_stream_id(http2), NGHTTP2_NO_ERROR,
                                 NULL, 0);

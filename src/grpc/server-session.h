@@ -49,8 +49,12 @@ struct server_session {
     size_t refused_header_bytes; /* of the header block of a stream that was refused */
     usec_t next_deadline;        /* not later than the earliest of a call */
     bool heard_settings;         /* the peer's preface is complete */
-    bool is_draining;
-    bool is_cut; /* by us: calls that end now are UNAVAILABLE */
+    bool is_draining;            /* the first GOAWAY is out … */
+    bool is_drained;             /* … and the second */
+    bool is_cut;                 /* by us: calls that end now are UNAVAILABLE */
+
+    enum grpc_status refusal; /* not OK: every call is answered by it … */
+    const char *refusal_text; /* … and this; borrowed */
 };
 
 struct server_session_options {
@@ -61,6 +65,10 @@ struct server_session_options {
     void *arg;
     const struct grpc_peer *peer;
     struct grpc_thread *thread;
+    /* Not OK: a peer that may call nothing is told so by each of its calls; `peer` may be NULL
+     * then. */
+    enum grpc_status refusal;
+    const char *refusal_text; /* borrowed */
 };
 
 /* The server's SETTINGS wait in the output then. 0 or -ENOMEM. */
@@ -80,9 +88,10 @@ int server_session_produce(struct server_session *session, usec_t now);
 /* Ends calls that are past their deadline. */
 void server_session_tick(struct server_session *session, usec_t now);
 
-/* First half of a graceful end: GOAWAY that lets calls on the way still in. */
+/* First half of a graceful end: GOAWAY that lets calls on the way still in, and a PING. */
 void server_session_drain_begin(struct server_session *session);
-/* Second half, a round trip later: GOAWAY with the last stream that counts. */
+/* Second half, when the PING was answered (by itself) or takes too long: GOAWAY with the last
+ * stream that counts. Once. */
 void server_session_drain_finish(struct server_session *session);
 
 /* Asks whether the peer is there; any byte from it is the answer. */

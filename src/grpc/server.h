@@ -100,7 +100,7 @@ struct grpc_handlers {
     void (*thread_stop)(struct grpc_thread *thread, void *arg);
 };
 
-/* Zero means the default of grpc/limits.h. */
+/* Zero means the default of grpc/bounds.h. */
 struct grpc_server_limits {
     unsigned connections;                 /* in all */
     unsigned unauthenticated_connections; /* still in their TLS handshake */
@@ -162,11 +162,13 @@ struct grpc_peer {
 /*
  * Closes every authenticated connection that `matches` says true of, within moments: its calls end
  * as cancelled, the peer gets GOAWAY. The predicate runs on the connection threads, several at a
- * time; `done(arg)` is called once when it will not be called again.
+ * time; `done(arg)` (NULL: nobody asks) is called once when it will not be called again, perhaps
+ * before this returns. Returns 0; -EAGAIN when not every thread could be told, for lack of memory:
+ * `done` is called all the same, so do it again; -ENOMEM: nothing happened.
  */
-void grpc_server_close_where(struct grpc_server *server,
-                             bool (*matches)(const struct grpc_peer *peer, void *arg),
-                             void (*done)(void *arg), void *arg);
+int grpc_server_close_where(struct grpc_server *server,
+                            bool (*matches)(const struct grpc_peer *peer, void *arg),
+                            void (*done)(void *arg), void *arg);
 
 struct grpc_server_counts {
     unsigned connections;
