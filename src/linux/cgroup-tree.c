@@ -219,8 +219,6 @@ int cgroup_remove_empty(int dir_fd, const char *name)
     return unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
-static int cgroup_remove_tree(int dir_fd, const char *name, unsigned depth);
-
 static bool entry_is_directory(const struct dirent *entry)
 {
     return entry->d_type == DT_DIR && !text_equal(entry->d_name, ".") &&
@@ -233,32 +231,48 @@ static void closedirp(DIR **dir)
         closedir(*dir);
 }
 
-static int cgroup_remove_children(int dir_fd, const char *name, unsigned depth)
+int cgroup_children(int dir_fd, char ***ret)
 {
-    _cleanup_close_ int fd = open_inside(dir_fd, name, O_RDONLY | O_DIRECTORY);
-    _cleanup_(closedirp) DIR *dir = NULL;
+    _cleanup_close_ int fd = open_inside(dir_fd, "", O_RDONLY | O_DIRECTORY);
+    _cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    _cleanup_strv_ char **names = NULL;
 
     if (fd < 0)
         return fd;
-    dir = fdopendir(fd);
     if (!dir)
         return -errno;
     TAKE_FD(fd); /* closedir() closes it */
 
     for (;;) {
         const struct dirent *entry;
-        int r;
+        int r = 0;
 
         errno = 0;
         entry = readdir(dir);
-        if (!entry)
+        if (!entry && errno != 0)
             return -errno;
-        if (!entry_is_directory(entry))
-            continue;
-        r = cgroup_remove_tree(dirfd(dir), entry->d_name, depth + 1);
+        if (!entry)
+            break;
+        if (entry_is_directory(entry))
+            r = strv_append(&names, entry->d_name);
         if (r < 0)
             return r;
     }
+    *ret = TAKE_PTR(names);
+    return 0;
+}
+
+static int cgroup_remove_tree(int dir_fd, const char *name, unsigned depth);
+
+static int cgroup_remove_children(int dir_fd, const char *name, unsigned depth)
+{
+    _cleanup_close_ int fd = open_inside(dir_fd, name, O_PATH | O_DIRECTORY);
+    _cleanup_strv_ char **names = NULL;
+    int r = fd < 0 ? fd : cgroup_children(fd, &names);
+
+    for (char **child = names; r >= 0 && child && *child; child++)
+        r = cgroup_remove_tree(fd, *child, depth + 1);
+    return r;
 }
 
 static int cgroup_remove_tree(int dir_fd, const char *name, unsigned depth)

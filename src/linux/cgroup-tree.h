@@ -62,6 +62,9 @@ int cgroup_make(int dir_fd, const char *path, bool *ret_made, struct error *err)
  */
 int cgroup_remove(int dir_fd, const char *name, struct error *err);
 
+/* The names of the cgroups right below it, in no order; the list (NULL: none) is the caller's. */
+int cgroup_children(int dir_fd, char ***ret);
+
 /* Removes `name` below `dir_fd` only if it is empty and unused: 0, or -EBUSY, -ENOENT, …; no
  * sentence. */
 int cgroup_remove_empty(int dir_fd, const char *name);

@@ -121,7 +121,7 @@ NO_SANITIZER static long child_arrange_fds(const struct clone_request *request)
     return program;
 }
 
-NO_SANITIZER static void child_run(struct child *child)
+NO_SANITIZER _Noreturn static void child_run(struct child *child)
 {
     const struct clone_request *request = child->request;
     long program = -1;

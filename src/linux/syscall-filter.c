@@ -134,8 +134,13 @@ static int personalities_add(scmp_filter_ctx filter, const struct syscall_filter
                              struct error *err)
 {
     for (size_t i = 0; i < profile->personality_count; i++) {
-        int r = seccomp_rule_add_exact(filter, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1,
-                                       SCMP_A0(SCMP_CMP_EQ, profile->personalities[i]));
+        const struct scmp_arg_cmp equals = {
+            .arg = 0,
+            .op = SCMP_CMP_EQ,
+            .datum_a = profile->personalities[i],
+        };
+        int r =
+            seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1, &equals);
 
         if (r < 0)
             return error_set(err, r, "can't add personality to the seccomp filter: %s",

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spawn/context.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/strv.h"
+#include "linux/cgroup-controllers.h"
+#include "linux/mount-table.h"
+#include "linux/privileges.h"
+#include "linux/sealed-memfd.h"
+#include "spawn/job-limits.h"
+#include "spawn/profile.h"
+#include "spawn/spawn.h"
+
+#define ROOT_DEFAULT "hoist"
+
+/* Where we step aside to in a cgroup that was delegated to us and that we must divide. */
+#define AGENT_LEAF "agent"
+
+bool spawn_context_is_rootless(const struct spawn_context *context)
+{
+    return context->rootless;
+}
+
+const char *spawn_context_cgroup_root(const struct spawn_context *context)
+{
+    return context->root ? context->root : "";
+}
+
+uint32_t spawn_context_enforceable(const struct spawn_context *context)
+{
+    return context->enforceable;
+}
+
+char *const *spawn_context_degradations(const struct spawn_context *context)
+{
+    static char *const none[] = {NULL};
+
+    return context->degradations ? context->degradations : none;
+}
+
+/* --- the cgroup root ----------------------------------------------------------------------------
+ */
+
+/* Our own cgroup, or the one above if we have stepped aside in it before (an exec of ourselves). */
+static size_t own_size(const char *own)
+{
+    const char *leaf = strrchr(own, '/');
+
+    leaf = leaf ? leaf + 1 : own;
+    if (!text_equal(leaf, AGENT_LEAF))
+        return strlen(own);
+    return leaf == own ? 0 : (size_t)(leaf - own) - 1;
+}
+
+/* See spawn_options.cgroup_root for what is relative to what. NULL: no memory. */
+static char *root_path(const struct cgroup_tree *tree, const char *name)
+{
+    size_t size = own_size(tree->own);
+    _cleanup_free_ char *own = strndup(tree->own, size);
+    _cleanup_close_ int fd = FD_NONE;
+
+    if (!own)
+        return NULL;
+    if (name[0] == '/')
+        return strdup(name + 1);
+    fd = cgroup_open(tree->fd, own, NULL);
+    if (size == 0 || fd < 0 || !cgroup_is_delegated(fd))
+        return strdup(name);
+    return text_format("%s/%s", own, name);
+}
+
+static bool root_name_is_valid(const char *name)
+{
+    name += name[0] == '/';
+    if (name[0] == '\0' || name[0] == '/' || name[strlen(name) - 1] == '/')
+        return false;
+    for (const char *part = name; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (part[0] == '/' || part[0] == '.')
+            return false;
+    }
+    return true;
+}
+
+static int root_open(struct spawn_context *context, const char *name, struct error *err)
+{
+    int r;
+
+    r = cgroup_tree_open(&context->tree, err);
+    if (r < 0)
+        return r;
+    context->root = root_path(&context->tree, name);
+    if (!context->root)
+        return error_set(err, -ENOMEM, "no memory for a path");
+    if (strlen(context->root) > SPAWN_ROOT_MAX)
+        return error_set(err, -ENAMETOOLONG,
+                         "the jobs' cgroup root %s has a path of more than %d bytes", context->root,
+                         SPAWN_ROOT_MAX);
+    context->root_fd = cgroup_make(context->tree.fd, context->root, NULL, err);
+    if (context->root_fd < 0)
+        return context->root_fd;
+    return cgroup_tree_enable(&context->tree, context->root, CGROUP_CONTROLLERS_ALL, AGENT_LEAF,
+                              &context->controllers, err);
+}
+
+/* Jobs go without cgroups: only an ordinary user may need to. */
+static void root_give_up(struct spawn_context *context)
+{
+    context->root_fd = fd_close(context->root_fd);
+    context->root = (free(context->root), NULL);
+    context->controllers = 0;
+}
+
+/* --- what is missing ----------------------------------------------------------------------------
+ */
+
+static int add_lack(struct spawn_context *context, char *sentence)
+{
+    int r = sentence ? strv_append(&context->degradations, sentence) : -ENOMEM;
+
+    free(sentence);
+    return r;
+}
+
+static int add_missing_controllers(struct spawn_context *context)
+{
+    uint32_t missing = CGROUP_CONTROLLERS_ALL & ~context->controllers;
+    char names[64] = "";
+    size_t used = 0;
+
+    if (!missing || context->root_fd < 0)
+        return 0;
+    for (uint32_t bit = 1; bit <= missing; bit <<= 1)
+        if (missing & bit)
+            used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
+                                     cgroup_controller_name(bit));
+    return add_lack(context,
+                    text_format("limits of the cgroup controllers %s can't be enforced: %s", names,
+                                context->tree.hybrid
+                                    ? "cgroup v1 holds them; boot with "
+                                      "systemd.unified_cgroup_hierarchy=1"
+                                    : "they are not available below the jobs' cgroup root"));
+}
+
+static int add_unreachable_disks(struct spawn_context *context)
+{
+    int r = 0;
+
+    if (!(context->controllers & CGROUP_CONTROLLER_IO))
+        return 0;
+    for (char **path = context->disks.unreachable; r >= 0 && path && *path; path++)
+        r = add_lack(context, text_format("limits of disk input and output can't be enforced on "
+                                          "%s: it has no disk of this host",
+                                          *path));
+    return r;
+}
+
+static int find_lacks(struct spawn_context *context, const struct error *no_root)
+{
+    int r = 0;
+
+    if (context->rootless)
+        r = add_lack(context, text_format("not started as root: jobs run as user %u in a user "
+                                          "namespace",
+                                          (unsigned)geteuid()));
+    if (r >= 0 && context->root_fd < 0)
+        r = add_lack(context, text_format("jobs have no cgroups, so no limits, usage or kill by "
+                                          "cgroup: %s",
+                                          no_root->text));
+    if (r >= 0)
+        r = add_missing_controllers(context);
+    if (r >= 0)
+        r = add_unreachable_disks(context);
+    if (r >= 0 && !context->rootless && !capability_is_effective(CAP_SYS_RESOURCE))
+        r = add_lack(context, strdup("CAP_SYS_RESOURCE is missing: rlimits can't be raised, nor "
+                                     "oom_score_adj lowered"));
+    return r;
+}
+
+/* --- the rest -----------------------------------------------------------------------------------
+ */
+
+static bool mount_is_shown(const struct mount_entry *entry, void *data)
+{
+    const struct host_view *view = data;
+
+    return text_equal(entry->target, "/") || host_view_shows(view, entry->target);
+}
+
+static int disks_find(struct spawn_context *context, struct error *err)
+{
+    _cleanup_mount_table_ struct mount_table table = {0};
+    _cleanup_close_ int sysfs = FD_NONE;
+    int r;
+
+    if (!(context->controllers & CGROUP_CONTROLLER_IO))
+        return 0;
+    sysfs = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (sysfs < 0)
+        return error_set(err, -errno, "can't open /sys: %s", strerror(errno));
+    r = mount_table_read(&table, err);
+    if (r < 0)
+        return r;
+    return disk_set_find(&table, sysfs, mount_is_shown, &context->view, &context->disks, err);
+}
+
+/* How far an rlimit can go: the hard limit, unless we may raise it. */
+static uint64_t rlimit_largest(int resource)
+{
+    struct rlimit limit = {0};
+
+    if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+        return 0;
+    if (limit.rlim_max == RLIM_INFINITY || capability_is_effective(CAP_SYS_RESOURCE))
+        return UINT64_MAX;
+    return limit.rlim_max;
+}
+
+static int options_check(const struct spawn_options *options, bool rootless, struct error *err)
+{
+    if (text_is_empty(options->init_path) || options->init_path[0] != '/')
+        return error_set(err, -EINVAL, "hoist-init is not given by an absolute path");
+    if (options->cgroup_root && !root_name_is_valid(options->cgroup_root))
+        return error_set(err, -EINVAL, "\"%s\" can't be the jobs' cgroup root",
+                         options->cgroup_root);
+    if (rootless)
+        return 0;
+    if (options->job_uid_min == 0 || options->job_uid_min > options->job_uid_max)
+        return error_set(err, -EINVAL, "%u to %u is no range of uids for jobs",
+                         (unsigned)options->job_uid_min, (unsigned)options->job_uid_max);
+    if (options->agent_uid == 0)
+        return error_set(err, -EINVAL, "hoist-init may not stay root: the agent needs a uid");
+    return 0;
+}
+
+static int context_fill_images(struct spawn_context *context, const struct spawn_options *options,
+                               struct error *err)
+{
+    int r;
+
+    context->program = memfd_program(options->init_path, err);
+    if (context->program < 0)
+        return context->program;
+    context->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (context->null < 0)
+        return error_set(err, -errno, "can't open /dev/null: %s", strerror(errno));
+    r = syscall_filter_compile(profile_default.calls, &context->filter, err);
+    if (r < 0)
+        return r;
+    return host_view_make("/", profile_default.own_places, profile_default.hidden, options->hidden,
+                          &context->view, err);
+}
+
+static int context_fill_limits(struct spawn_context *context, const char *root, struct error *err)
+{
+    struct error no_root = {0};
+    int r;
+
+    r = root_open(context, root, &no_root);
+    if (r < 0 && !context->rootless) {
+        if (err)
+            *err = no_root;
+        return r;
+    }
+    if (r < 0)
+        root_give_up(context);
+    r = disks_find(context, err);
+    if (r < 0)
+        return r;
+    r = job_limits_probe(context, &context->enforceable, err);
+    if (r < 0)
+        return r;
+    context->open_files = rlimit_largest(RLIMIT_NOFILE);
+    context->core_size = rlimit_largest(RLIMIT_CORE);
+    r = find_lacks(context, &no_root);
+    return r < 0 ? error_set(err, r, "no memory for the list of degradations") : 0;
+}
+
+int spawn_context_new(const struct spawn_options *options, struct spawn_context **ret,
+                      struct error *err)
+{
+    _cleanup_spawn_context_ struct spawn_context *context = malloc(sizeof(*context));
+    bool rootless = geteuid() != 0;
+    int r;
+
+    if (!context)
+        return error_set(err, -ENOMEM, "no memory for starting jobs");
+    *context = (struct spawn_context){
+        .rootless = rootless,
+        .agent_uid = options->agent_uid,
+        .agent_gid = options->agent_gid,
+        .job_uid_min = options->job_uid_min,
+        .job_uid_max = options->job_uid_max,
+        .tree = CGROUP_TREE_NULL,
+        .root_fd = FD_NONE,
+        .program = FD_NONE,
+        .null = FD_NONE,
+    };
+    r = options_check(options, rootless, err);
+    if (r >= 0)
+        r = context_fill_images(context, options, err);
+    if (r >= 0)
+        r = context_fill_limits(context, options->cgroup_root ? options->cgroup_root : ROOT_DEFAULT,
+                                err);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(context);
+    return 0;
+}
+
+struct spawn_context *spawn_context_free(struct spawn_context *context)
+{
+    if (!context)
+        return NULL;
+    if (context->root_fd >= 0)
+        (void)cgroup_remove_empty(context->tree.fd, context->root); /* -EBUSY: jobs run on */
+    fd_close(context->root_fd);
+    free(context->root);
+    cgroup_tree_done(&context->tree);
+    disk_set_done(&context->disks);
+    host_view_done(&context->view);
+    syscall_filter_done(&context->filter);
+    fd_close(context->program);
+    fd_close(context->null);
+    strv_free(context->degradations);
+    free(context);
+    return NULL;
+}

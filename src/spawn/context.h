@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "linux/cgroup-tree.h"
+#include "linux/disks.h"
+#include "linux/syscall-filter.h"
+#include "spawn/host-view.h"
+
+/*
+ * What src/spawn keeps from one start to the next. Private to this folder; spawn/spawn.h says what
+ * a context is.
+ */
+struct spawn_context {
+    bool rootless;
+    uid_t agent_uid;
+    gid_t agent_gid;
+    uid_t job_uid_min, job_uid_max;
+
+    struct cgroup_tree tree;
+    char *root;           /* of the jobs' cgroups, below the mount point; "": none */
+    int root_fd;          /* O_PATH; FD_NONE: none */
+    uint32_t controllers; /* CGROUP_CONTROLLER_… that its children have */
+
+    uint32_t enforceable;  /* LIMIT_BIT()s */
+    struct disk_set disks; /* behind the mounts that jobs see */
+    uint64_t open_files;   /* the largest RLIMIT_NOFILE that we can give; UINT64_MAX: any */
+    uint64_t core_size;
+
+    struct host_view view; /* which of the host's directories jobs see */
+    struct syscall_filter filter;
+    int program; /* hoist-init's image */
+    int null;    /* /dev/null, for its standard descriptors */
+
+    char **degradations;
+};
+
+/* Room for "/<group>/<uuid>/cmd" behind it in struct spawn_result. */
+#define SPAWN_ROOT_MAX 140

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spawn/job-cgroups.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "linux/cgroup-controllers.h"
+#include "linux/cgroup-limits.h"
+#include "linux/cgroup-tree.h"
+#include "spawn/context.h"
+
+/*
+ * A group's directory goes with its last job, so another agent on the same root may take it away
+ * between our making it and our making something in it.
+ */
+#define GROUP_ATTEMPTS 3
+
+void job_cgroups_done(struct job_cgroups *cgroups)
+{
+    cgroups->init = fd_close(cgroups->init);
+    cgroups->cmd = fd_close(cgroups->cmd);
+}
+
+static int make_with_controllers(const struct spawn_context *context, int dir_fd, const char *name,
+                                 bool must_be_new, struct error *err)
+{
+    bool made;
+    _cleanup_close_ int fd = cgroup_make(dir_fd, name, &made, err);
+    int r;
+
+    if (fd < 0)
+        return TAKE_FD(fd);
+    if (!made && must_be_new)
+        return error_set(err, -EEXIST, "the cgroup %s is there already", name);
+    r = made ? cgroup_hand_on(fd, context->controllers) : 0;
+    if (r < 0)
+        return error_set(err, r, "can't hand controllers on in the cgroup %s: %s", name,
+                         strerror(-r));
+    return TAKE_FD(fd);
+}
+
+static int make_leaves(const struct spawn_context *context, int job_fd, struct job_cgroups *ret,
+                       struct error *err)
+{
+    _cleanup_job_cgroups_ struct job_cgroups cgroups = JOB_CGROUPS_NULL;
+    int r = 0;
+
+    cgroups.init = cgroup_make(job_fd, "init", NULL, err);
+    if (cgroups.init < 0)
+        return cgroups.init;
+    cgroups.cmd = cgroup_make(job_fd, "cmd", NULL, err);
+    if (cgroups.cmd < 0)
+        return cgroups.cmd;
+    if (context->controllers & CGROUP_CONTROLLER_MEMORY)
+        r = cgroup_limit_oom_group(cgroups.cmd);
+    if (r < 0)
+        return error_set(err, r, "can't set memory.oom.group: %s", strerror(-r));
+
+    *ret = cgroups;
+    cgroups = JOB_CGROUPS_NULL;
+    return 0;
+}
+
+static int make_job(const struct spawn_context *context, const char *group, const char *name,
+                    int *ret_job, struct error *err)
+{
+    for (int attempt = 1;; attempt++) {
+        _cleanup_close_ int group_fd =
+            make_with_controllers(context, context->root_fd, group, false, err);
+        int job_fd;
+
+        if (group_fd < 0)
+            return group_fd;
+        job_fd = make_with_controllers(context, group_fd, name, true, err);
+        if ((job_fd == -ENOENT || job_fd == -ENODEV) && attempt < GROUP_ATTEMPTS)
+            continue;
+        if (job_fd < 0)
+            return job_fd;
+        *ret_job = job_fd;
+        return 0;
+    }
+}
+
+int job_cgroups_make(const struct spawn_context *context, const char *group, const struct id *id,
+                     struct job_cgroups *ret, struct error *err)
+{
+    _cleanup_close_ int job_fd = FD_NONE;
+    char name[ID_TEXT_MAX];
+    int r;
+
+    if (context->root_fd < 0) {
+        *ret = JOB_CGROUPS_NULL;
+        return 0;
+    }
+    r = make_job(context, group, id_format(id, name), &job_fd, err);
+    if (r >= 0)
+        r = make_leaves(context, job_fd, ret, err);
+    if (r < 0 && r != -EEXIST)
+        job_cgroups_unmake(context, group, id);
+    return r;
+}
+
+void job_cgroups_unmake(const struct spawn_context *context, const char *group, const struct id *id)
+{
+    _cleanup_close_ int group_fd = FD_NONE;
+    char name[ID_TEXT_MAX];
+
+    if (context->root_fd < 0)
+        return;
+    group_fd = cgroup_open(context->root_fd, group, NULL);
+    if (group_fd >= 0)
+        (void)cgroup_remove(group_fd, id_format(id, name), NULL);
+    (void)cgroup_remove_empty(context->root_fd, group); /* -EBUSY: other jobs of the group */
+}
+
+int job_cgroups_open(const struct spawn_context *context, const char *group, const struct id *id,
+                     int *ret_group, int *ret_job, struct error *err)
+{
+    _cleanup_close_ int group_fd = FD_NONE, job_fd = FD_NONE;
+    char name[ID_TEXT_MAX];
+
+    group_fd = cgroup_open(context->root_fd, group, err);
+    if (group_fd < 0)
+        return TAKE_FD(group_fd);
+    job_fd = cgroup_open(group_fd, id_format(id, name), err);
+    if (job_fd < 0)
+        return TAKE_FD(job_fd);
+    *ret_group = TAKE_FD(group_fd);
+    *ret_job = TAKE_FD(job_fd);
+    return 0;
+}

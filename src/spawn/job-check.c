@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spawn/job-check.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/name.h"
+#include "base/strv.h"
+#include "spawn/context.h"
+#include "spawn/spawn.h"
+#include "wire/plan.h"
+
+#define CPU_WEIGHT_MAX 10000
+
+bool spawn_group_is_valid(const char *group)
+{
+    return group && text_starts_with(group, "p-") && principal_is_valid(group + strlen("p-"));
+}
+
+static int check_command(const struct spawn_spec *spec, struct error *err)
+{
+    if (!spec->argv || text_is_empty(spec->argv[0]))
+        return error_set(err, -EINVAL, "there is no command");
+    if (strv_length(spec->argv) > PLAN_ARGUMENTS_MAX)
+        return error_set(err, -E2BIG, "the command has more than %d arguments", PLAN_ARGUMENTS_MAX);
+    if (spec->env && strv_length(spec->env) > PLAN_ENV_MAX)
+        return error_set(err, -E2BIG, "there are more than %d environment variables", PLAN_ENV_MAX);
+    for (char *const *env = spec->env; env && *env; env++) {
+        const char *equals = strchr(*env, '=');
+
+        if (!equals || equals == *env)
+            return error_set(err, -EINVAL, "an environment variable is not of the form NAME=VALUE");
+    }
+    if (!text_is_empty(spec->cwd) && (spec->cwd[0] != '/' || strlen(spec->cwd) >= PATH_MAX))
+        return error_set(err, -EINVAL, "the working directory is not an absolute path");
+    return 0;
+}
+
+static int check_uid(const struct spawn_context *context, uid_t uid, struct error *err)
+{
+    if (context->rootless)
+        return 0;
+    if (uid == 0 || uid == context->agent_uid || uid < context->job_uid_min ||
+        uid > context->job_uid_max)
+        return error_set(err, -EPERM, "jobs may not run as uid %u", (unsigned)uid);
+    return 0;
+}
+
+static int check_limits(const struct limits *limits, struct error *err)
+{
+    uint64_t weight = limits->value[LIMIT_CPU_WEIGHT];
+
+    if (limits->given & ~(LIMIT_BIT(_LIMIT_MAX) - 1))
+        return error_set(err, -EINVAL, "an unknown limit is given");
+    if (limit_is_given(limits, LIMIT_CPU_WEIGHT) && (weight < 1 || weight > CPU_WEIGHT_MAX))
+        return error_set(err, -EINVAL, "cpu_weight is not between 1 and %d", CPU_WEIGHT_MAX);
+    return 0;
+}
+
+int job_check(const struct spawn_context *context, const struct spawn_spec *spec, struct error *err)
+{
+    int r;
+
+    if (id_is_nil(&spec->id))
+        return error_set(err, -EINVAL, "the job has no id");
+    if (!spawn_group_is_valid(spec->group))
+        return error_set(err, -EINVAL, "the job's group has no valid name");
+    if (spec->network < 0 || spec->network >= _SPAWN_NETWORK_MAX)
+        return error_set(err, -EINVAL, "the job's network is unknown");
+    if (spec->stop_signal < 1 || spec->stop_signal > SIGRTMAX)
+        return error_set(err, -EINVAL, "there is no signal %d", spec->stop_signal);
+    r = check_command(spec, err);
+    if (r >= 0)
+        r = check_uid(context, spec->uid, err);
+    if (r >= 0)
+        r = check_limits(&spec->limits, err);
+    return r;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+#include "wire/limits.h"
+#include "wire/spawn-spec.h"
+
+struct error;
+struct spawn_context;
+
+/*
+ * A job's limits: which can be enforced on this host, and enforcing them.
+ */
+
+/*
+ * Which limits can be put into force in the children of the context's cgroup root: its controllers,
+ * and control files that are really there (seen in a cgroup made for the purpose). Needs root_fd,
+ * controllers and disks.
+ */
+int job_limits_probe(const struct spawn_context *context, uint32_t *ret, struct error *err);
+
+/*
+ * Writes every given limit that is a cgroup's into `cmd_fd` (FD_NONE: the job has no cgroup), reads
+ * it back, and reports on all given limits. What can't be enforced fails (-EOPNOTSUPP, *ret_failure
+ * LIMIT_NOT_ENFORCEABLE, limit and controller in the sentence) unless the specification says
+ * warn_unenforced. An rlimit that we may not raise so far is reported, never refused: less is in
+ * force then, not more.
+ */
+int job_limits_apply(const struct spawn_context *context, int cmd_fd, const struct spawn_spec *spec,
+                     struct limit_report *ret, enum spawn_failure *ret_failure, struct error *err);
