@@ -88,7 +88,7 @@ int api_append_text(size_t *count, char ***list, const char *text);
 int api_append_bytes(size_t *count, ProtobufCBinaryData **list, const void *data, size_t size);
 int api_append_message_take(size_t *count, void *list, ProtobufCMessage *element);
 #define api_append_take(count, list, element)                                                      \
-    api_append_message_take((count), (1 ? (list) : (__typeof__(element) *)0), &(element)->base)
+    api_append_message_take((count), (1 ? (list) : (__typeof__(element) **)0), &(element)->base)
 
 /* Adds an entry to a map<string, string> (any generated …Entry type is {base, key, value}). */
 int api_append_entry(const ProtobufCMessageDescriptor *entry, size_t *count, void *list,

@@ -15,8 +15,8 @@ struct error;
  * 1970, is negative, has nanoseconds out of their range or doesn't fit is refused, never bent.
  */
 
-/* The longest span that a client may name: 10 years (of 365 days). */
-#define API_DURATION_MAX (UINT64_C(3650) * 24 * 3600 * USEC_PER_SEC)
+/* The longest span that a client may name: a year, as for the launcher. */
+#define API_DURATION_MAX (UINT64_C(366) * 24 * 3600 * USEC_PER_SEC)
 
 /* NULL (absent) is 0, or `absent` for a duration. Return 0, or -ERANGE with a sentence. */
 int api_timestamp_read(const Google__Protobuf__Timestamp *timestamp, usec_t *ret_wall,
@@ -24,6 +24,6 @@ int api_timestamp_read(const Google__Protobuf__Timestamp *timestamp, usec_t *ret
 int api_duration_read(const Google__Protobuf__Duration *duration, usec_t absent, usec_t *ret,
                       struct error *err);
 
-/* Put a fresh message into *field (freeing what was there); 0 for -ENOMEM otherwise. */
+/* Fill *field in, with a fresh message where there is none. Return 0 or -ENOMEM. */
 int api_timestamp_set(Google__Protobuf__Timestamp **field, usec_t wall);
 int api_duration_set(Google__Protobuf__Duration **field, usec_t duration);
