@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+
+/* <sched.h>'s and <linux/sched.h>'s; neither mixes with <linux/mount.h> everywhere. */
+#define NAMESPACES                                                                                 \
+    (0x20000000u /* PID */ | 0x00020000u /* NS */ | 0x40000000u /* NET */ |                        \
+     0x08000000u /* IPC */ | 0x04000000u /* UTS */)
+
+bool job_setup(struct job *job)
+{
+    struct id boot;
+    int dir_fd;
+
+    if (geteuid() != 0)
+        return false;
+    *job = (struct job){
+        .output = OUTPUT_FILES_NULL,
+        .state_fd = FD_NONE,
+        .init = PIDREF_NULL,
+        .directory = "/tmp/hoist-test-init-XXXXXX",
+    };
+    assert_non_null(mkdtemp(job->directory));
+    assert_int_equal(id_new(&job->id), 0);
+    assert_int_equal(boot_id_read(&boot), 0);
+    dir_fd = open(job->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(dir_fd >= 0);
+    job->state_fd = openat(dir_fd, "state", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_true(job->state_fd >= 0);
+    assert_int_equal(state_file_create(job->state_fd, &job->id, &boot, NULL), 0);
+    job->plan = plan_builder_new();
+    assert_non_null(job->plan);
+    (void)fd_close(dir_fd);
+    return true;
+}
+
+static void remove_file(struct job *job, const char *name)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", job->directory, name);
+    (void)unlink(path);
+}
+
+void job_teardown(struct job *job)
+{
+    if (job->init.fd >= 0 && !pidref_has_ended(&job->init)) {
+        (void)pidref_kill(&job->init, SIGKILL);
+        (void)waitpid(job->init.pid, NULL, 0);
+    }
+    pidref_done(&job->init);
+    output_files_close(&job->output);
+    job->state_fd = fd_close(job->state_fd);
+    job->plan = plan_builder_free(job->plan);
+    remove_file(job, "state");
+    remove_file(job, "output");
+    remove_file(job, "index");
+    (void)rmdir(job->directory);
+}
+
+static void step(struct job *job, struct plan_step step)
+{
+    plan_builder_step(job->plan, &step);
+}
+
+void job_plan_default(struct job *job)
+{
+    job->settings = (struct plan_settings){
+        .id = job->id,
+        .agent_uid = AGENT_UID,
+        .agent_gid = AGENT_UID,
+        .job_uid = JOB_UID,
+        .job_gid = JOB_UID,
+        .stop_signal = SIGTERM,
+        .grace = 10 * USEC_PER_SEC,
+        .umask = 022,
+    };
+    step(job, (struct plan_step){.op = PLAN_PRIVATE_MOUNTS});
+    step(job, (struct plan_step){.op = PLAN_ROOT_CLONE,
+                                 .source = "/",
+                                 .attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID});
+    step(job, (struct plan_step){.op = PLAN_MOUNT,
+                                 .source = "proc",
+                                 .target = "/proc",
+                                 .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV});
+    step(job, (struct plan_step){.op = PLAN_MOUNT,
+                                 .source = "tmpfs",
+                                 .target = "/tmp",
+                                 .options = "mode=1777,size=16m"});
+    step(job, (struct plan_step){.op = PLAN_PIVOT});
+    step(job, (struct plan_step){.op = PLAN_HOSTNAME, .source = "sandbox"});
+    step(job, (struct plan_step){.op = PLAN_LOOPBACK_UP});
+}
+
+void job_plan_command(struct job *job, const char *const *argv)
+{
+    for (; *argv; argv++)
+        plan_builder_argument(job->plan, *argv);
+    plan_builder_env(job->plan, "PATH=/usr/bin:/bin");
+    plan_builder_env(job->plan, "HOME=/tmp");
+}
+
+void job_plan_script(struct job *job, const char *script)
+{
+    const char *const argv[] = {"sh", "-c", script, NULL};
+
+    job_plan_command(job, argv);
+}
+
+static void create_output(struct job *job)
+{
+    int dir_fd = open(job->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    assert_int_equal(output_files_create(dir_fd, &job->id, job->settings.flags & PLAN_MERGED,
+                                         clock_wall(), &job->output, NULL),
+                     0);
+    (void)fd_close(dir_fd);
+}
+
+static void be_hostile(void)
+{
+    const struct rlimit small = {1 << 20, RLIM_INFINITY};
+    sigset_t all;
+
+    sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, NULL);
+    (void)signal(SIGCHLD, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)umask(0777);
+    (void)setrlimit(RLIMIT_FSIZE, &small);
+    (void)open("/", O_RDONLY); /* a forgotten descriptor */
+    for (int fd = 0; fd < 3; fd++)
+        (void)close(fd);
+}
+
+static _Noreturn void execute_init(struct job *job, int plan_fd, bool hostile)
+{
+    const int fds[] = {plan_fd, job->output.data, job->output.index, job->state_fd};
+    char *argv[] = {(char *)"hoist-init", NULL};
+    char *env[] = {(char *)"LC_ALL=xx_XX", (char *)"ASAN_OPTIONS=detect_leaks=0", NULL};
+    const char *path = getenv("HOIST_INIT");
+    int high[4];
+
+    for (int i = 0; i < 4; i++)
+        high[i] = fcntl(fds[i], F_DUPFD, 100);
+    for (int i = 0; i < 4; i++)
+        (void)dup2(high[i], PLAN_FD_PLAN + i);
+    (void)syscall(SYS_close_range, PLAN_FD_PLAN + 4, ~0u, 0);
+    if (hostile)
+        be_hostile();
+    (void)execve(path, argv, env);
+    _exit(111);
+}
+
+void job_launch(struct job *job, bool hostile)
+{
+    struct {
+        uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+    } args = {.flags = NAMESPACES | 0x00001000u /* CLONE_PIDFD */, .exit_signal = SIGCHLD};
+    struct error err = {0};
+    int plan_fd, pidfd = FD_NONE;
+    long pid;
+
+    create_output(job);
+    plan_builder_set(job->plan, &job->settings);
+    if (plan_builder_seal(job->plan, &plan_fd, &err) < 0)
+        fail_msg("%s", err.text);
+    args.pidfd = (uint64_t)(uintptr_t)&pidfd;
+    pid = syscall(SYS_clone3, &args, sizeof(args));
+    if (pid == 0)
+        execute_init(job, plan_fd, hostile);
+    assert_true(pid > 0);
+    (void)fd_close(plan_fd);
+    assert_int_equal(pidref_take((pid_t)pid, pidfd, &job->init), 0);
+}
+
+/* hoist-init is signalled by the agent, which has the same uid; the test is root. */
+void job_control(struct job *job, enum control_op op, int signal, usec_t grace)
+{
+    const struct control_request request = {op, signal, grace};
+    int number, value;
+
+    assert_int_equal(control_pack(&request, &number, &value), 0);
+    assert_int_equal(pidref_queue(&job->init, number, value), 0);
+}
+
+static struct state_file read_state(struct job *job)
+{
+    struct state_file file;
+    struct error err = {0};
+
+    if (state_file_read(job->state_fd, &file, &err) < 0)
+        fail_msg("%s", err.text);
+    return file;
+}
+
+struct state_file job_wait(struct job *job)
+{
+    assert_int_equal(waitpid(job->init.pid, &job->raw_status, 0), job->init.pid);
+    return read_state(job);
+}
+
+/* Waits for a change of `name` until `done`; the test's own time limit ends what never comes. */
+static void wait_for(struct job *job, const char *name, bool (*done)(struct job *, size_t),
+                     size_t wanted)
+{
+    char path[128], event[sizeof(struct inotify_event) + 256];
+    int fd = inotify_init1(IN_CLOEXEC);
+
+    (void)snprintf(path, sizeof(path), "%s/%s", job->directory, name);
+    assert_true(inotify_add_watch(fd, path, IN_MODIFY) >= 0);
+    while (!done(job, wanted)) {
+        struct pollfd polled[] = {{fd, POLLIN, 0}, {job->init.fd, POLLIN, 0}};
+
+        assert_true(poll(polled, 2, 30000) > 0);
+        if (polled[0].revents)
+            assert_true(read(fd, event, sizeof(event)) > 0);
+        else if (!done(job, wanted))
+            fail_msg("hoist-init has ended too early (phase %s: %s)",
+                     state_phase_name(read_state(job).progress.phase),
+                     read_state(job).progress.sentence);
+    }
+    (void)fd_close(fd);
+}
+
+static bool has_phase(struct job *job, size_t phase)
+{
+    return read_state(job).progress.phase >= phase;
+}
+
+void job_wait_phase(struct job *job, enum state_phase phase)
+{
+    wait_for(job, "state", has_phase, phase);
+}
+
+static bool has_output(struct job *job, size_t size)
+{
+    struct stat status;
+
+    assert_int_equal(fstat(job->output.data, &status), 0);
+    return (size_t)status.st_size >= size;
+}
+
+void job_wait_output(struct job *job, size_t size)
+{
+    wait_for(job, "output", has_output, size);
+}
+
+char *job_output(struct job *job, size_t *ret_size)
+{
+    struct stat status;
+    char *text;
+
+    assert_int_equal(fstat(job->output.data, &status), 0);
+    text = malloc((size_t)status.st_size + 1);
+    assert_non_null(text);
+    assert_int_equal(fd_pread_full(job->output.data, text, (size_t)status.st_size, 0), 0);
+    text[status.st_size] = '\0';
+    if (ret_size)
+        *ret_size = (size_t)status.st_size;
+    return text;
+}

@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hoist-init itself, with real processes: what a job's end looks like in its three files.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "job.h"
+#include "output/format.h"
+#include "output/reader.h"
+
+#define REQUIRE_ROOT(job)                                                                          \
+    do {                                                                                           \
+        if (!job_setup(job)) {                                                                     \
+            print_message("skipped: needs root for namespaces and uids\n");                        \
+            skip();                                                                                \
+        }                                                                                          \
+    } while (0)
+
+static void assert_output(struct job *job, const char *expected)
+{
+    char *output = job_output(job, NULL);
+
+    assert_string_equal(output, expected);
+    free(output);
+}
+
+static struct state_file run_script(struct job *job, const char *script)
+{
+    job_plan_default(job);
+    job_plan_script(job, script);
+    job_launch(job, false);
+    return job_wait(job);
+}
+
+static void assert_exited(const struct state_file *state, int code)
+{
+    assert_int_equal(state->progress.failure, SPAWN_FAILURE_NONE);
+    assert_true(state->has_exit);
+    assert_int_equal(state->exit.code, CLD_EXITED);
+    assert_int_equal(state->exit.status, code);
+}
+
+static void assert_killed_by(const struct state_file *state, int signal)
+{
+    assert_true(state->has_exit);
+    assert_int_equal(state->exit.code, CLD_KILLED);
+    assert_int_equal(state->exit.status, signal);
+}
+
+static void test_job_keeps_exit_code_and_both_streams(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    state = run_script(&job, "echo out; echo err >&2; exit 7");
+    assert_exited(&state, 7);
+    assert_int_equal(state.exit.flags, 0);
+    assert_int_equal(state.exit.totals[0], 4);
+    assert_int_equal(state.exit.totals[1], 4);
+    assert_int_equal(state.exit.output_end, 8);
+    assert_true(state.exit.ended_boot >= state.exit.started_boot);
+    assert_true(WIFEXITED(job.raw_status) && WEXITSTATUS(job.raw_status) == 0);
+    job_teardown(&job);
+}
+
+static void test_job_tells_the_signal(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    state = run_script(&job, "kill -USR1 $$");
+    assert_killed_by(&state, SIGUSR1);
+    assert_int_equal(state.exit.flags, 0);
+    job_teardown(&job);
+}
+
+static void test_job_keeps_every_byte(void **unused)
+{
+    struct job job;
+    struct state_file state;
+    char *output, *expected = malloc(7 * 1000000), *end = expected;
+    size_t size;
+
+    REQUIRE_ROOT(&job);
+    for (int i = 1; i <= 500000; i++)
+        end += sprintf(end, "%d\n", i);
+    job_plan_default(&job);
+    job_plan_command(&job, (const char *const[]){"seq", "1", "500000", NULL});
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_exited(&state, 0);
+    output = job_output(&job, &size);
+    assert_int_equal(size, end - expected);
+    assert_memory_equal(output, expected, size);
+    free(output);
+    free(expected);
+    job_teardown(&job);
+}
+
+static void test_job_merges_in_exact_order(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job.settings.flags |= PLAN_MERGED;
+    job_plan_script(&job, "for i in 1 2 3; do echo o$i; echo e$i >&2; done");
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_exited(&state, 0);
+    assert_output(&job, "o1\ne1\no2\ne2\no3\ne3\n");
+    assert_int_equal(state.exit.totals[0], 18);
+    job_teardown(&job);
+}
+
+/* The end of an index whose job is over is its END entry. */
+static void test_job_index_is_complete(void **unused)
+{
+    struct job job;
+    struct state_file state;
+    struct output_entry entry;
+    struct stat status;
+    uint8_t bytes[OUTPUT_ENTRY_SIZE];
+
+    REQUIRE_ROOT(&job);
+    state = run_script(&job, "echo x");
+    assert_exited(&state, 0);
+    assert_int_equal(fstat(job.output.index, &status), 0);
+    assert_int_equal(
+        fd_pread_full(job.output.index, bytes, sizeof(bytes), (off_t)output_entry_offset(1)), 0);
+    assert_int_equal(output_entry_decode(bytes, &entry), 0);
+    assert_int_equal(entry.kind, OUTPUT_ENTRY_END);
+    assert_int_equal(entry.end, 2);
+    job_teardown(&job);
+}
+
+static void test_job_names_what_it_cannot_execute(void **unused)
+{
+    static const struct {
+        const char *command;
+        enum spawn_failure failure;
+        int code;
+        const char *words;
+    } cases[] = {
+        {"no-such-command", SPAWN_FAILURE_COMMAND_NOT_FOUND, -ENOENT, "not found in PATH"},
+        {"/no/such/file", SPAWN_FAILURE_COMMAND_NOT_FOUND, -ENOENT, "no such file"},
+        {"/etc/passwd", SPAWN_FAILURE_COMMAND_NOT_EXECUTABLE, -EACCES, "/etc/passwd"},
+        {"/etc", SPAWN_FAILURE_COMMAND_NOT_EXECUTABLE, -EACCES, "directory"},
+        {"/etc/passwd/x", SPAWN_FAILURE_COMMAND_NOT_FOUND, -ENOTDIR, "/etc/passwd/x"},
+        {"", SPAWN_FAILURE_COMMAND_NOT_FOUND, -ENOENT, "empty"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct job job;
+        struct state_file state;
+
+        REQUIRE_ROOT(&job);
+        job_plan_default(&job);
+        job_plan_command(&job, (const char *const[]){cases[i].command, NULL});
+        job_launch(&job, false);
+        state = job_wait(&job);
+        assert_int_equal(state.progress.phase, STATE_PHASE_START_FAILED);
+        assert_int_equal(state.progress.failure, cases[i].failure);
+        assert_int_equal(state.progress.error_code, cases[i].code);
+        assert_non_null(strstr(state.progress.sentence, cases[i].words));
+        assert_false(state.has_exit);
+        assert_output(&job, "");
+        job_teardown(&job);
+    }
+}
+
+static void test_job_needs_its_working_directory(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job_plan_script(&job, "true");
+    plan_builder_cwd(job.plan, "/root/secret");
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_int_equal(state.progress.failure, SPAWN_FAILURE_CWD);
+    assert_non_null(strstr(state.progress.sentence, "/root/secret"));
+    job_teardown(&job);
+}
+
+static void test_job_names_the_step_that_fails(void **unused)
+{
+    struct job job;
+    struct state_file state;
+    const struct plan_step step = {.op = PLAN_MKDIR, .target = "/usr/not-here", .mode = 0755};
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    plan_builder_step(job.plan, &step);
+    job_plan_script(&job, "true");
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_int_equal(state.progress.phase, STATE_PHASE_START_FAILED);
+    assert_int_equal(state.progress.failure, SPAWN_FAILURE_ISOLATION);
+    assert_int_equal(state.progress.error_code, -EROFS);
+    assert_non_null(strstr(state.progress.sentence, "mkdir /usr/not-here"));
+    job_teardown(&job);
+}
+
+static void test_job_stop_sends_the_signal_and_waits(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job_plan_script(&job,
+                    "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 60 & wait; done");
+    job_launch(&job, false);
+    job_wait_output(&job, 6);
+    job_control(&job, CONTROL_STOP, SIGTERM, 30 * USEC_PER_SEC);
+    state = job_wait(&job);
+    assert_exited(&state, 3);
+    assert_int_equal(state.exit.flags, STATE_EXIT_STOPPED);
+    assert_int_equal(state.exit.stop_reason, STATE_STOP_REQUEST);
+    assert_int_equal(state.exit.stop_signal, SIGTERM);
+    assert_output(&job, "ready\nbye\n");
+    job_teardown(&job);
+}
+
+static void test_job_stop_kills_a_tree_that_ignores_the_signal(void **unused)
+{
+    struct job job;
+    struct state_file state;
+    usec_t before;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job_plan_script(
+        &job, "trap '' TERM; setsid sh -c 'sleep 600' & (sleep 600) & echo ready; wait; wait");
+    job_launch(&job, false);
+    job_wait_output(&job, 6);
+    before = clock_boot();
+    job_control(&job, CONTROL_STOP, SIGTERM, 300 * USEC_PER_MSEC);
+    state = job_wait(&job);
+    assert_killed_by(&state, SIGKILL);
+    assert_int_equal(state.exit.flags, STATE_EXIT_STOPPED | STATE_EXIT_KILLED);
+    assert_true(clock_boot() - before >= 300 * USEC_PER_MSEC);
+    assert_true(clock_boot() - before < 5 * USEC_PER_SEC);
+    job_teardown(&job);
+}
+
+/* The leader ends at once; a child in a session of its own still gets to write its last words. */
+static void test_job_stop_gives_the_others_their_grace(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job_plan_script(
+        &job, "sh -c 'trap \"sleep 0.3; echo late; exit\" TERM; echo ready; sleep 600 & wait' & "
+              "wait");
+    job_launch(&job, false);
+    job_wait_output(&job, 6);
+    job_control(&job, CONTROL_STOP, SIGTERM, 30 * USEC_PER_SEC);
+    state = job_wait(&job);
+    assert_killed_by(&state, SIGTERM);
+    assert_int_equal(state.exit.flags, STATE_EXIT_STOPPED);
+    assert_output(&job, "ready\nlate\n");
+    job_teardown(&job);
+}
+
+static void test_job_kill_is_at_once(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job_plan_script(&job, "trap '' TERM INT; echo ready; sleep 600");
+    job_launch(&job, false);
+    job_wait_output(&job, 6);
+    job_control(&job, CONTROL_STOP, SIGTERM, 300 * USEC_PER_SEC);
+    job_wait_phase(&job, STATE_PHASE_STOPPING);
+    job_control(&job, CONTROL_KILL, 0, 0);
+    state = job_wait(&job);
+    assert_killed_by(&state, SIGKILL);
+    assert_int_equal(state.exit.flags, STATE_EXIT_STOPPED | STATE_EXIT_KILLED);
+    job_teardown(&job);
+}
+
+static void test_job_signal_is_no_stop(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job_plan_script(&job,
+                    "trap 'echo hup; exit 0' HUP; echo ready; while :; do sleep 60 & wait; done");
+    job_launch(&job, false);
+    job_wait_output(&job, 6);
+    job_control(&job, CONTROL_SIGNAL, SIGHUP, 0);
+    state = job_wait(&job);
+    assert_exited(&state, 0);
+    assert_int_equal(state.exit.flags, 0);
+    assert_output(&job, "ready\nhup\n");
+    job_teardown(&job);
+}
+
+static void test_job_timeout_stops_and_says_so(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job.settings.timeout = 200 * USEC_PER_MSEC;
+    job.settings.grace = 100 * USEC_PER_MSEC;
+    job_plan_script(&job, "trap '' TERM; sleep 600 & wait; sleep 600");
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_killed_by(&state, SIGKILL);
+    assert_int_equal(state.exit.flags,
+                     STATE_EXIT_STOPPED | STATE_EXIT_TIMED_OUT | STATE_EXIT_KILLED);
+    assert_int_equal(state.exit.stop_reason, STATE_STOP_TIMEOUT);
+    assert_true(state.exit.ended_boot - state.exit.started_boot >= 300 * USEC_PER_MSEC);
+    job_teardown(&job);
+}
+
+/* A grandchild that holds the pipe and would sleep on doesn't delay the end. */
+static void test_job_ends_with_its_leader(void **unused)
+{
+    struct job job;
+    struct state_file state;
+    usec_t before = clock_boot();
+
+    REQUIRE_ROOT(&job);
+    state = run_script(&job, "setsid sleep 600 & echo done");
+    assert_exited(&state, 0);
+    assert_output(&job, "done\n");
+    assert_true(clock_boot() - before < 10 * USEC_PER_SEC);
+    job_teardown(&job);
+}
+
+static void test_job_reaps_orphans(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    state = run_script(&job, "i=0; while [ $i -lt 200 ]; do (true &) ; i=$((i+1)); done; "
+                             "sleep 0.2; ls -d /proc/[0-9]* | wc -l");
+    assert_exited(&state, 0);
+    {
+        char *output = job_output(&job, NULL);
+
+        assert_true(atoi(output) < 10);
+        free(output);
+    }
+    job_teardown(&job);
+}
+
+/* What the command finds itself to be. */
+static void test_job_command_has_no_privilege(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    state =
+        run_script(&job, "id -u; id -G; umask; hostname; grep -E '^(Cap|NoNewPrivs|Sig(Blk|Ign))' "
+                         "/proc/self/status | tr -d '\\t'; ls /proc/self/fd | wc -l; "
+                         "readlink /proc/self/fd/0; pwd; cat /proc/self/cgroup | tail -1 | wc -l");
+    assert_exited(&state, 0);
+    assert_output(&job,
+                  "100001\n100001\n0022\nsandbox\n"
+                  "SigBlk:0000000000000000\nSigIgn:0000000000000000\n"
+                  "CapInh:0000000000000000\nCapPrm:0000000000000000\nCapEff:0000000000000000\n"
+                  "CapBnd:0000000000000000\nCapAmb:0000000000000000\nNoNewPrivs:1\n"
+                  "4\n/dev/null\n/\n1\n");
+    job_teardown(&job);
+}
+
+static char *read_status(struct job *job)
+{
+    char path[64], *text;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", job->init.pid);
+    assert_int_equal(file_read(-100 /* AT_FDCWD */, path, 65536, &text, NULL), 0);
+    return text;
+}
+
+static void test_job_init_keeps_only_cap_kill(void **unused)
+{
+    struct job job;
+    struct state_file state;
+    char *status;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job_plan_script(&job, "echo ready; read x; sleep 600");
+    job_launch(&job, false);
+    job_wait_output(&job, 6);
+    status = read_status(&job);
+    assert_non_null(strstr(status, "Uid:\t65534\t65534\t65534\t65534\n"));
+    assert_non_null(strstr(status, "Gid:\t65534\t65534\t65534\t65534\n"));
+    assert_non_null(strstr(status, "Groups:\t \n"));
+    assert_non_null(strstr(status, "CapPrm:\t0000000000000020\n"));
+    assert_non_null(strstr(status, "CapEff:\t0000000000000020\n"));
+    assert_non_null(strstr(status, "CapBnd:\t0000000000000000\n"));
+    assert_non_null(strstr(status, "NoNewPrivs:\t1\n"));
+    free(status);
+    job_control(&job, CONTROL_KILL, 0, 0);
+    state = job_wait(&job);
+    assert_true(state.has_exit);
+    job_teardown(&job);
+}
+
+static void test_job_command_cannot_harm_its_init(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    state = run_script(&job, "kill -KILL 1; kill -STOP 1; kill -40 1; kill -42 1; "
+                             "ls -l /proc/1/fd; cat /proc/1/environ; prlimit --pid 1 --nofile=1; "
+                             "renice 19 1; exit 5");
+    assert_exited(&state, 5);
+    assert_int_equal(state.exit.flags, 0);
+    job_teardown(&job);
+}
+
+static void test_job_survives_hostile_starters(void **unused)
+{
+    struct job job;
+    struct state_file state;
+    size_t size;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job_plan_script(&job, "seq 1 400000; exit 9"); /* more than the starter's limit on file size */
+    job_launch(&job, true);
+    state = job_wait(&job);
+    assert_exited(&state, 9);
+    free(job_output(&job, &size));
+    assert_int_equal(size, 2688895);
+    job_teardown(&job);
+}
+
+static void test_job_refuses_to_start_twice(void **unused)
+{
+    struct job job;
+    struct state_file state;
+    struct state_progress progress = {.phase = STATE_PHASE_STARTED};
+
+    REQUIRE_ROOT(&job);
+    assert_int_equal(state_file_write_progress(job.state_fd, &progress), 0);
+    state = run_script(&job, "echo again");
+    assert_int_equal(WEXITSTATUS(job.raw_status), EXIT_FAILURE);
+    assert_false(state.has_exit);
+    assert_output(&job, "");
+    job_teardown(&job);
+}
+
+static void test_job_refuses_the_plan_of_another(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job.settings.id.bytes[3] ^= 1;
+    job_plan_script(&job, "true");
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_int_equal(state.progress.failure, SPAWN_FAILURE_SPAWN);
+    assert_non_null(strstr(state.progress.sentence, "different jobs"));
+    job_teardown(&job);
+}
+
+static void test_job_output_is_held_to_its_rate(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job.settings.output_rate = 4 << 20;
+    job.settings.timeout = 400 * USEC_PER_MSEC;
+    job.settings.grace = 0;
+    job_plan_script(&job, "cat /dev/zero");
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_killed_by(&state, SIGKILL);
+    /* a bucket of 1 MiB, 0.4 s at 4 MiB/s, a full pipe at the end */
+    assert_true(state.exit.output_end > 1 << 20);
+    assert_true(state.exit.output_end < 6 << 20);
+    job_teardown(&job);
+}
+
+/* TERM from outside, as of a host that shuts down, is a stop by the plan's rules. */
+static void test_job_term_from_outside_is_a_stop(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job.settings.stop_signal = SIGINT;
+    job_plan_script(&job,
+                    "trap 'echo int; exit 4' INT; echo ready; while :; do sleep 60 & wait; done");
+    job_launch(&job, false);
+    job_wait_output(&job, 6);
+    assert_int_equal(pidref_kill(&job.init, SIGTERM), 0);
+    state = job_wait(&job);
+    assert_exited(&state, 4);
+    assert_int_equal(state.exit.flags, STATE_EXIT_STOPPED);
+    job_teardown(&job);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_job_keeps_exit_code_and_both_streams),
+        cmocka_unit_test(test_job_tells_the_signal),
+        cmocka_unit_test(test_job_keeps_every_byte),
+        cmocka_unit_test(test_job_merges_in_exact_order),
+        cmocka_unit_test(test_job_index_is_complete),
+        cmocka_unit_test(test_job_names_what_it_cannot_execute),
+        cmocka_unit_test(test_job_needs_its_working_directory),
+        cmocka_unit_test(test_job_names_the_step_that_fails),
+        cmocka_unit_test(test_job_stop_sends_the_signal_and_waits),
+        cmocka_unit_test(test_job_stop_kills_a_tree_that_ignores_the_signal),
+        cmocka_unit_test(test_job_stop_gives_the_others_their_grace),
+        cmocka_unit_test(test_job_kill_is_at_once),
+        cmocka_unit_test(test_job_signal_is_no_stop),
+        cmocka_unit_test(test_job_timeout_stops_and_says_so),
+        cmocka_unit_test(test_job_ends_with_its_leader),
+        cmocka_unit_test(test_job_reaps_orphans),
+        cmocka_unit_test(test_job_command_has_no_privilege),
+        cmocka_unit_test(test_job_init_keeps_only_cap_kill),
+        cmocka_unit_test(test_job_command_cannot_harm_its_init),
+        cmocka_unit_test(test_job_survives_hostile_starters),
+        cmocka_unit_test(test_job_refuses_to_start_twice),
+        cmocka_unit_test(test_job_refuses_the_plan_of_another),
+        cmocka_unit_test(test_job_output_is_held_to_its_rate),
+        cmocka_unit_test(test_job_term_from_outside_is_a_stop),
+    };
+
+    if (!getenv("HOIST_INIT"))
+        return 77; /* run by meson, which knows where hoist-init is */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
