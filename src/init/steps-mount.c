@@ -213,3 +213,19 @@ int step_mask(struct step_state *state, const struct plan_step *step)
         *first = TAKE_FD(fd);
     return r;
 }
+
+int step_own_mount(struct step_state *state, const struct plan_step *step)
+{
+    _cleanup_close_ int target_fd =
+        target_open(state->root_fd, step->target, step_has(step, PLAN_STEP_FOLLOW), 0);
+    _cleanup_close_ int fd = FD_NONE;
+    int r;
+
+    if (target_fd < 0)
+        return TAKE_FD(target_fd);
+    fd = sys_open_tree(target_fd, "", CLONE_FLAGS | AT_EMPTY_PATH | AT_RECURSIVE);
+    if (fd < 0)
+        return TAKE_FD(fd);
+    r = mount_set_attributes(fd, step->attributes, true);
+    return r < 0 ? r : sys_move_mount(fd, target_fd);
+}

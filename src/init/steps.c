@@ -27,6 +27,7 @@ static step_fn *const step_table[] = {
     [PLAN_HOSTNAME] = step_hostname,
     [PLAN_LOOPBACK_UP] = step_loopback_up,
     [PLAN_SESSION_KEYRING] = step_session_keyring,
+    [PLAN_OWN_MOUNT] = step_own_mount,
 };
 
 static_assert(ARRAY_SIZE(step_table) == _PLAN_OP_MAX, "each op has a function");

@@ -44,11 +44,8 @@
 #define MOUNT(type, path, opts, attr)                                                              \
     .op = PLAN_MOUNT, .source = (type), .target = (path), .options = (opts), .attributes = (attr)
 
-/* After the pivot, when `source` is a place of the job's own root: a mount of its own, read-only.
- */
 #define READ_ONLY(path)                                                                            \
-    STEP(.op = PLAN_BIND, .flags = PLAN_STEP_OPTIONAL | PLAN_STEP_RECURSIVE, .source = (path),     \
-         .target = (path), .attributes = FROZEN)
+    STEP(.op = PLAN_OWN_MOUNT, .flags = PLAN_STEP_OPTIONAL, .target = (path), .attributes = FROZEN)
 
 static const struct profile_row rows[] = {
     STEP(.op = PLAN_PRIVATE_MOUNTS),
@@ -67,6 +64,12 @@ static const struct profile_row rows[] = {
     MASK("/proc/sched_debug"),
     MASK("/proc/timer_list"),
     MASK("/proc/timer_stats"),
+
+    READ_ONLY("/proc/bus"),
+    READ_ONLY("/proc/fs"),
+    READ_ONLY("/proc/irq"),
+    READ_ONLY("/proc/sys"),
+    READ_ONLY("/proc/sysrq-trigger"),
 
     DIRECTORY("/sys"),
     STEP_WHEN(PROFILE_OWN_NETWORK, MOUNT("sysfs", "/sys", "", FROZEN)),
@@ -107,11 +110,6 @@ static const struct profile_row rows[] = {
     STEP(.op = PLAN_HOSTNAME, .source = "sandbox"),
     STEP_WHEN(PROFILE_OWN_NETWORK, .op = PLAN_LOOPBACK_UP),
     STEP(.op = PLAN_PIVOT),
-    READ_ONLY("/proc/bus"),
-    READ_ONLY("/proc/fs"),
-    READ_ONLY("/proc/irq"),
-    READ_ONLY("/proc/sys"),
-    READ_ONLY("/proc/sysrq-trigger"),
 };
 
 /* The agent may itself have been started with more than a job should inherit. */

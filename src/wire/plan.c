@@ -51,6 +51,7 @@ static const struct {
     [PLAN_HOSTNAME] = {"hostname", NEED_SOURCE, 0},
     [PLAN_LOOPBACK_UP] = {"loopback up", 0, 0},
     [PLAN_SESSION_KEYRING] = {"session keyring", 0, PLAN_STEP_OPTIONAL},
+    [PLAN_OWN_MOUNT] = {"own mount", NEED_TARGET, PLAN_STEP_OPTIONAL | PLAN_STEP_FOLLOW},
 };
 
 static_assert(ARRAY_SIZE(op_table) == _PLAN_OP_MAX, "each op has a row");

@@ -102,6 +102,9 @@ enum plan_op {
     /* A fresh session keyring instead of the launcher's (keyctl(2) KEYCTL_JOIN_SESSION_KEYRING).
      * PLAN_STEP_OPTIONAL: where a container forbids it, go on with none of one's own. */
     PLAN_SESSION_KEYRING,
+    /* What is at `target`, with all mounts below, becomes a mount of its own with `attributes`: a
+     * part of a file system that is read-only while the rest is not (/proc/sys). */
+    PLAN_OWN_MOUNT,
     _PLAN_OP_MAX,
 };
 
