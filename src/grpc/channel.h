@@ -126,7 +126,7 @@ int grpc_client_call_next(struct grpc_client_call *call, const uint8_t **ret_mes
                           size_t *ret_size);
 
 /* How it ended; NULL while it goes on or messages are left to take. Borrowed from the call. */
-const struct grpc_result *grpc_client_call_result(const struct grpc_client_call *call);
+const struct grpc_result *grpc_client_call_result(struct grpc_client_call *call);
 
 /*
  * Waits for the next message: 1 and the bytes; 0 when the call is over (see its result); -EINTR; a

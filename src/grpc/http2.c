@@ -62,11 +62,19 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+/* NO_ERROR ends the upload of an answered call, and a client may cancel as it likes. */
+static bool was_provoked(const struct http2 *http2, uint32_t error_code)
+{
+    return error_code != NGHTTP2_NO_ERROR && (http2->is_server || error_code != NGHTTP2_CANCEL);
+}
+
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
+    struct http2 *http2 = user_data;
+
     (void)session;
-    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
-        count_reset(user_data);
+    if (frame->hd.type == NGHTTP2_RST_STREAM && was_provoked(http2, frame->rst_stream.error_code))
+        count_reset(http2);
     return 0;
 }
 
@@ -117,6 +125,7 @@ int http2_init(struct http2 *http2, bool server, const struct http2_hooks *hooks
     int r;
 
     *http2 = (struct http2){
+        .is_server = server,
         .owner = owner,
         .now = now,
         .control = bucket_full(HTTP2_CONTROL_BURST, HTTP2_CONTROL_PER_SECOND, now),

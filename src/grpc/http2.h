@@ -21,7 +21,8 @@
 
 struct http2 {
     nghttp2_session *session; /* owned */
-    void *owner;              /* the server or client session around this one */
+    bool is_server;
+    void *owner; /* the server or client session around this one */
     struct buffer out;
     struct bucket control; /* frames without work or data that the peer may send */
     struct bucket resets;  /* RST_STREAMs that it may make us send */
