@@ -92,6 +92,18 @@ static bool root_name_is_valid(const char *name)
     return true;
 }
 
+int context_make_root(struct spawn_context *context, struct error *err)
+{
+    int fd = cgroup_make(context->tree.fd, context->root, NULL, err);
+
+    if (fd < 0)
+        return fd;
+    fd_close(context->root_fd);
+    context->root_fd = fd;
+    return cgroup_tree_enable(&context->tree, context->root, CGROUP_CONTROLLERS_ALL, AGENT_LEAF,
+                              &context->controllers, err);
+}
+
 static int root_open(struct spawn_context *context, const char *name, struct error *err)
 {
     int r;
@@ -106,11 +118,7 @@ static int root_open(struct spawn_context *context, const char *name, struct err
         return error_set(err, -ENAMETOOLONG,
                          "the jobs' cgroup root %s has a path of more than %d bytes", context->root,
                          SPAWN_ROOT_MAX);
-    context->root_fd = cgroup_make(context->tree.fd, context->root, NULL, err);
-    if (context->root_fd < 0)
-        return context->root_fd;
-    return cgroup_tree_enable(&context->tree, context->root, CGROUP_CONTROLLERS_ALL, AGENT_LEAF,
-                              &context->controllers, err);
+    return context_make_root(context, err);
 }
 
 /* Jobs go without cgroups: only an ordinary user may need to. */

@@ -10,6 +10,8 @@
 #include "linux/syscall-filter.h"
 #include "spawn/host-view.h"
 
+struct error;
+
 /*
  * What src/spawn keeps from one start to the next. Private to this folder; spawn/spawn.h says what
  * a context is.
@@ -37,6 +39,12 @@ struct spawn_context {
 
     char **degradations;
 };
+
+/*
+ * Makes the cgroup root, or makes it anew: another agent that used the same one may have removed it
+ * as its own. Sets root_fd and controllers.
+ */
+int context_make_root(struct spawn_context *context, struct error *err);
 
 /* Room for "/<group>/<uuid>/cmd" behind it in struct spawn_result. */
 #define SPAWN_ROOT_MAX 140

@@ -12,10 +12,10 @@
 #include "spawn/context.h"
 
 /*
- * A group's directory goes with its last job, so another agent on the same root may take it away
- * between our making it and our making something in it.
+ * A group's directory goes with its last job and the root with its agent, so another agent on the
+ * same root may take either away between our making it and our making something in it.
  */
-#define GROUP_ATTEMPTS 3
+#define ATTEMPTS 3
 
 void job_cgroups_done(struct job_cgroups *cgroups)
 {
@@ -63,27 +63,32 @@ static int make_leaves(const struct spawn_context *context, int job_fd, struct j
     return 0;
 }
 
-static int make_job(const struct spawn_context *context, const char *group, const char *name,
-                    int *ret_job, struct error *err)
+static int make_group_and_job(const struct spawn_context *context, const char *group,
+                              const char *name, struct error *err)
 {
-    for (int attempt = 1;; attempt++) {
-        _cleanup_close_ int group_fd =
-            make_with_controllers(context, context->root_fd, group, false, err);
-        int job_fd;
+    _cleanup_close_ int group_fd =
+        make_with_controllers(context, context->root_fd, group, false, err);
 
-        if (group_fd < 0)
-            return group_fd;
-        job_fd = make_with_controllers(context, group_fd, name, true, err);
-        if ((job_fd == -ENOENT || job_fd == -ENODEV) && attempt < GROUP_ATTEMPTS)
-            continue;
-        if (job_fd < 0)
-            return job_fd;
-        *ret_job = job_fd;
-        return 0;
-    }
+    if (group_fd < 0)
+        return TAKE_FD(group_fd);
+    return make_with_controllers(context, group_fd, name, true, err);
 }
 
-int job_cgroups_make(const struct spawn_context *context, const char *group, const struct id *id,
+/* Returns a descriptor of the job's cgroup. */
+static int make_job(struct spawn_context *context, const char *group, const char *name,
+                    struct error *err)
+{
+    int fd = make_group_and_job(context, group, name, err);
+
+    for (int attempt = 1; (fd == -ENOENT || fd == -ENODEV) && attempt < ATTEMPTS; attempt++) {
+        fd = context_make_root(context, err);
+        if (fd >= 0)
+            fd = make_group_and_job(context, group, name, err);
+    }
+    return fd;
+}
+
+int job_cgroups_make(struct spawn_context *context, const char *group, const struct id *id,
                      struct job_cgroups *ret, struct error *err)
 {
     _cleanup_close_ int job_fd = FD_NONE;
@@ -94,10 +99,9 @@ int job_cgroups_make(const struct spawn_context *context, const char *group, con
         *ret = JOB_CGROUPS_NULL;
         return 0;
     }
-    r = make_job(context, group, id_format(id, name), &job_fd, err);
-    if (r >= 0)
-        r = make_leaves(context, job_fd, ret, err);
-    if (r < 0 && r != -EEXIST)
+    job_fd = make_job(context, group, id_format(id, name), err);
+    r = job_fd < 0 ? job_fd : make_leaves(context, job_fd, ret, err);
+    if (r < 0 && r != -EEXIST) /* then it is another's */
         job_cgroups_unmake(context, group, id);
     return r;
 }

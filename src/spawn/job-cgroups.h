@@ -26,7 +26,7 @@ void job_cgroups_done(struct job_cgroups *cgroups);
  * when there are cgroups of that job already. On failure nothing is left. Without a cgroup root
  * both are FD_NONE.
  */
-int job_cgroups_make(const struct spawn_context *context, const char *group, const struct id *id,
+int job_cgroups_make(struct spawn_context *context, const char *group, const struct id *id,
                      struct job_cgroups *ret, struct error *err);
 
 /* Undoes job_cgroups_make(): nothing has run in them. */
