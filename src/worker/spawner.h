@@ -8,6 +8,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/id.h"
+#include "base/pidref.h"
+#include "wire/control.h"
 #include "wire/spawn-spec.h"
 
 /*
@@ -70,12 +72,19 @@ struct spawner_class {
     /* Figures of a living job whose cmd/ is `cgroup` (spawn_result.cgroup), read at once: files of
      * cgroupfs don't block. 0 or a negative errno. */
     int (*usage)(struct spawner *spawner, const char *cgroup, struct cgroup_usage *ret);
+    /* NULL: a queued signal to the pidfd (wire/control.h). Both below for spawners without
+     * processes. */
+    int (*control)(struct spawner *spawner, const struct pidref *init,
+                   const struct control_request *request);
+    /* NULL: pidref_reopen(). */
+    int (*reopen)(struct spawner *spawner, pid_t pid, uint64_t start_time, struct pidref *ret);
     void (*free)(struct spawner *spawner);
 };
 
 /* The head of every implementation's own struct. */
 struct spawner {
     const struct spawner_class *class;
+    char *const *degradations; /* one sentence for each lack of the host; borrowed; NULL: none */
 };
 
 int spawner_spawn(struct spawner *spawner, const struct spawn_spec *spec,
@@ -86,6 +95,13 @@ int spawner_remove(struct spawner *spawner, const struct id *id, const char *gro
                    spawner_removed_fn *done, void *userdata);
 int spawner_list(struct spawner *spawner, spawner_listed_fn *done, void *userdata);
 int spawner_usage(struct spawner *spawner, const char *cgroup, struct cgroup_usage *ret);
+
+/* Asks a job's hoist-init for something. -ESRCH when it has ended. */
+int spawner_control(struct spawner *spawner, const struct pidref *init,
+                    const struct control_request *request);
+
+/* Finds hoist-init again after a restart. -ESRCH when it is gone. */
+int spawner_reopen(struct spawner *spawner, pid_t pid, uint64_t start_time, struct pidref *ret);
 
 /* Accepts NULL; returns NULL. */
 struct spawner *spawner_free(struct spawner *spawner);

@@ -17,7 +17,7 @@
 
 typedef struct sd_event sd_event;
 struct spawner;
-struct store_thread;
+struct store;
 
 /*
  * The worker: the registry of jobs and everything that is done with them.
@@ -91,11 +91,12 @@ typedef void worker_ended_fn(const struct job_info *job, void *userdata);
 typedef void worker_trouble_fn(const struct id *job, const struct error *err, void *userdata);
 
 struct worker_options {
-    const char *state_dir;      /* 0700 and ours; made when it is missing (its parent must exist) */
-    sd_event *event;            /* referenced */
-    struct spawner *spawner;    /* taken on success */
-    struct store_thread *store; /* NULL: the worker opens <state_dir>/jobs.db; otherwise borrowed */
-    uid_t uid_low, uid_high;    /* jobs' uids, both inclusive; both 0: jobs run as `uid_fixed` */
+    const char *state_dir;    /* 0700 and ours; made when it is missing (its parent must exist) */
+    sd_event *event;          /* referenced */
+    struct spawner *spawner;  /* taken on success */
+    struct store *store;      /* consumed, also on failure; NULL: <state_dir>/jobs.db */
+    const struct id *boot_id; /* NULL: this host's (tests) */
+    uid_t uid_low, uid_high;  /* jobs' uids, both inclusive; both 0: jobs run as `uid_fixed` */
     uid_t uid_fixed;
     usec_t grace;           /* default grace; 0: JOB_GRACE_DEFAULT */
     usec_t retain;          /* how long ended jobs are kept; 0: 24 h; USEC_INFINITY: for ever */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+#include "output/files.h"
+#include "wire/specification.h"
+
+struct error;
+
+/*
+ * A job's directory jobs/<uuid>/ with its four files: spec, output, index, state. It is made
+ * complete and preallocated before anything is started, and so is the intent that recovery finds.
+ */
+
+/* For the start: what hoist-init writes to, and what we read. */
+struct job_files {
+    struct output_files output;
+    int state;
+};
+
+#define JOB_FILES_NULL ((struct job_files){OUTPUT_FILES_NULL, FD_NONE})
+
+void job_files_close(struct job_files *files);
+#define _cleanup_job_files_ _cleanup_(job_files_close)
+
+/*
+ * Makes the directory of `specification->id` and its files. `jobs` is the descriptor of jobs/. On
+ * failure nothing is left. -ENOSPC, -EDQUOT: disk full; each with a sentence.
+ */
+int job_dir_create(int jobs, const struct specification *specification, const struct id *boot,
+                   struct job_files *ret, struct error *err);
+
+/* Its state file, read-write (to read it and to say who hoist-init is); -ENOENT. */
+int job_dir_open_state(int jobs, const struct id *id);
+
+/* Its output for a reader, or for sealing (output/seal.h). */
+int job_dir_open_output(int jobs, const struct id *id, struct output_files *ret, struct error *err);
+int job_dir_open_for_sealing(int jobs, const struct id *id, struct output_files *ret,
+                             struct error *err);
+
+/* Its specification as job_dir_create() wrote it. -EPROTO when it is torn. */
+int job_dir_read_specification(int jobs, const struct id *id, struct specification *ret,
+                               struct error *err);
+
+/* Removes the directory and its files; 0 also when it isn't there. */
+int job_dir_remove(int jobs, const struct id *id, struct error *err);
+
+/* Calls `found` for each directory named by an id; a value other than 0 ends it and is returned. */
+typedef int job_dir_found_fn(const struct id *id, void *userdata);
+int job_dir_list(int jobs, job_dir_found_fn *found, void *userdata, struct error *err);

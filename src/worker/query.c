@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+
+#include "worker/job-dir.h"
+#include "worker/operation.h"
+
+/* Get, wait, and opening the output: what changes nothing. */
+
+#define SAMPLE_INTERVAL (1 * USEC_PER_SEC)
+
+/* --- get ----------------------------------------------------------------------------------------
+ */
+
+static double rate(uint64_t before, uint64_t after, usec_t interval)
+{
+    return after > before ? (double)(after - before) * 1e6 / (double)interval : 0;
+}
+
+static void fill_rates(const struct worker_operation *op, struct job_usage *usage)
+{
+    const struct cgroup_usage *before = &op->before, *after = &usage->cgroup;
+
+    usage->interval = clock_boot() - op->before_time;
+    if (usage->interval == 0)
+        return;
+    /* A microsecond of CPU in a microsecond is all of one CPU. */
+    usage->cpu_percent = rate(before->cpu_usec, after->cpu_usec, usage->interval) / 1e4;
+    usage->io_ops_per_second =
+        rate(before->io_read_operations + before->io_write_operations,
+             after->io_read_operations + after->io_write_operations, usage->interval);
+}
+
+static int sample_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct worker_operation *op = userdata;
+    struct job *job = op->job;
+
+    (void)source, (void)usec;
+    source_drop(&op->timer);
+    operation_stop_waiting(op);
+    operation_answer_job(op, job);
+    if (op->reply.job && op->reply.job->usage.read_time != 0)
+        fill_rates(op, &op->reply.job->usage);
+    return 0;
+}
+
+/* Waits on the job as well: should it end meanwhile its final figures are the answer. */
+static void get_found(struct worker_operation *op, struct job *job, struct store_record **record)
+{
+    if (!job)
+        return operation_answer_record(op, *record);
+    if (!op->flag || job->finished || job_read_usage(job, &op->before) < 0)
+        return operation_answer_job(op, job);
+    op->before_time = clock_boot();
+    if (operation_arm(op, op->before_time + SAMPLE_INTERVAL, sample_again) < 0)
+        return operation_answer_job(op, job);
+    operation_wait_for(op, job, OPERATION_WAITS_FOR_END);
+}
+
+int worker_get(struct worker *worker, const struct worker_caller *caller, const char *name,
+               bool sample, worker_done_fn *done, void *userdata, struct worker_operation **ret)
+{
+    struct worker_operation *op = operation_new(worker, caller, name, done, userdata);
+
+    if (!op)
+        return -ENOMEM;
+    op->flag = sample;
+    return operation_begin(op, get_found, ret);
+}
+
+/* --- wait ---------------------------------------------------------------------------------------
+ */
+
+static int wait_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct worker_operation *op = userdata;
+
+    (void)source, (void)usec;
+    operation_answer_job(op, op->job);
+    return 0;
+}
+
+static void wait_found(struct worker_operation *op, struct job *job, struct store_record **record)
+{
+    if (!job)
+        return operation_answer_record(op, *record);
+    if (job->end_told || op->duration == 0)
+        return operation_answer_job(op, job);
+    if (op->duration != USEC_INFINITY &&
+        operation_arm(op, clock_boot() + op->duration, wait_timed_out) < 0)
+        return operation_fail_with(op, -ENOMEM, HOIST_REASON_UNSPECIFIED, "no memory to wait");
+    operation_wait_for(op, job, OPERATION_WAITS_FOR_END);
+}
+
+int worker_wait(struct worker *worker, const struct worker_caller *caller, const char *name,
+                usec_t timeout, worker_done_fn *done, void *userdata, struct worker_operation **ret)
+{
+    struct worker_operation *op = operation_new(worker, caller, name, done, userdata);
+
+    if (!op)
+        return -ENOMEM;
+    op->duration = timeout;
+    return operation_begin(op, wait_found, ret);
+}
+
+/* --- output -------------------------------------------------------------------------------------
+ */
+
+static int open_output(struct worker *worker, const struct id *id, bool merged, bool ended,
+                       struct worker_output **ret, struct error *err)
+{
+    _cleanup_output_files_ struct output_files files = OUTPUT_FILES_NULL;
+    struct worker_output *output;
+    int r = job_dir_open_output(worker->dir.jobs, id, &files, err);
+
+    if (r < 0)
+        return r;
+    output = calloc(1, sizeof(*output));
+    if (!output)
+        return error_set(err, -ENOMEM, "no memory to open the output");
+    *output = (struct worker_output){
+        .id = *id,
+        .data = TAKE_FD(files.data),
+        .index = TAKE_FD(files.index),
+        .state = job_dir_open_state(worker->dir.jobs, id),
+        .merged = merged,
+        .ended = ended,
+    };
+    *ret = output;
+    return 0;
+}
+
+static void output_found(struct worker_operation *op, struct job *job, struct store_record **record)
+{
+    struct failure failure = {.reason = HOIST_REASON_OUTPUT_FAILED};
+    _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
+    const struct specification *of = job ? &job->specification : &specification;
+    int r = 0;
+
+    if (!job)
+        r = specification_decode((*record)->spec, (*record)->spec_size, &specification,
+                                 &failure.error);
+    if (r == 0)
+        r = open_output(op->worker, &of->id, of->spec.merged, job ? job->finished : true,
+                        &op->reply.output, &failure.error);
+    if (r < 0)
+        operation_fail(op, &failure);
+    else
+        operation_answer(op);
+}
+
+int worker_open_output(struct worker *worker, const struct worker_caller *caller, const char *name,
+                       worker_done_fn *done, void *userdata, struct worker_operation **ret)
+{
+    struct worker_operation *op = operation_new(worker, caller, name, done, userdata);
+
+    return op ? operation_begin(op, output_found, ret) : -ENOMEM;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/strv.h"
+#include "worker/registry.h"
+
+/* A record as the store wants it, borrowing from the job: the store's thread copies. */
+struct record_draft {
+    struct store_record record;
+    struct buffer spec;
+    struct buffer outcome;
+};
+
+static void record_draft_done(struct record_draft *draft)
+{
+    buffer_done(&draft->spec);
+    buffer_done(&draft->outcome);
+    free(draft->record.labels);
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+    const struct store_label *left = a, *right = b;
+
+    return strcmp(left->key, right->key);
+}
+
+static int draft_labels(const struct job_spec *spec, struct store_record *record)
+{
+    if (spec->label_count == 0)
+        return 0;
+    record->labels = calloc(spec->label_count, sizeof(*record->labels));
+    if (!record->labels)
+        return -ENOMEM;
+    for (size_t i = 0; i < spec->label_count; i++)
+        record->labels[i] = (struct store_label){
+            .key = spec->labels[i].key,
+            .value = spec->labels[i].value ? spec->labels[i].value : (char *)"",
+        };
+    record->label_count = spec->label_count;
+    qsort(record->labels, record->label_count, sizeof(*record->labels), compare_labels);
+    return 0;
+}
+
+static char *none_if_empty(char *text)
+{
+    return text_is_empty(text) ? NULL : text;
+}
+
+static void draft_columns(const struct job *job, struct store_record *record)
+{
+    const struct specification *specification = &job->specification;
+    const struct outcome *outcome = &job->outcome;
+
+    record->id = specification->id;
+    record->owner = specification->created_by;
+    record->display_name = none_if_empty(specification->spec.display_name);
+    record->request_id = none_if_empty(specification->request_id);
+    record->state = (int)outcome->state;
+    record->cause = (int)outcome->cause;
+    record->live = !job->finished;
+    record->created = specification->create_time;
+    record->started = outcome->start_time;
+    record->ended = outcome->end_time;
+    record->uid = specification->uid;
+    record->pid = outcome->pid;
+    record->start_time = outcome->pid_start_time;
+    record->boot_id = outcome->boot_id;
+}
+
+static int draft(const struct job *job, struct record_draft *ret)
+{
+    int r = specification_encode(&job->specification, &ret->spec);
+
+    if (r == 0)
+        r = outcome_encode(&job->outcome, &ret->outcome);
+    if (r == 0)
+        r = draft_labels(&job->specification.spec, &ret->record);
+    if (r < 0)
+        return r;
+    draft_columns(job, &ret->record);
+    ret->record.spec = ret->spec.data + ret->spec.start;
+    ret->record.spec_size = buffer_size(&ret->spec);
+    ret->record.outcome = ret->outcome.data + ret->outcome.start;
+    ret->record.outcome_size = buffer_size(&ret->outcome);
+    return 0;
+}
+
+int job_record_put(struct job *job, store_done_fn *done)
+{
+    _cleanup_(record_draft_done) struct record_draft record = {.record = {.owner = NULL}};
+    int r = draft(job, &record);
+
+    if (r == 0)
+        r = store_thread_put(job->worker->store, &record.record, done, job);
+    if (r == 0)
+        job->pending++;
+    return r;
+}
+
+int job_record_update(struct job *job, store_done_fn *done)
+{
+    _cleanup_(record_draft_done) struct record_draft record = {.record = {.owner = NULL}};
+    int r = draft(job, &record);
+
+    if (r == 0)
+        r = store_thread_update(job->worker->store, &record.record, done, job);
+    if (r == 0)
+        job->pending++;
+    return r;
+}
+
+int record_decode(const struct store_record *record, struct specification *ret_specification,
+                  struct outcome *ret_outcome, struct error *err)
+{
+    _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
+    int r = specification_decode(record->spec, record->spec_size, &specification, err);
+
+    if (r == 0)
+        r = outcome_decode(record->outcome, record->outcome_size, ret_outcome, err);
+    if (r < 0)
+        return r;
+    *ret_specification = specification;
+    specification = (struct specification){.spec = JOB_SPEC_NULL};
+    return 0;
+}

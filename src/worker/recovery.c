@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <utlist.h>
+
+#include "base/strv.h"
+#include "worker/job-dir.h"
+#include "worker/job-outcome.h"
+#include "worker/operation.h"
+
+/*
+ * Finding the jobs again after a restart.
+ *
+ * Three witnesses are asked: the records, the jobs' directories, the cgroups.
+ *   record of a living job   hoist-init lives (same boot, same pid and start time): watched on;
+ *                            gone: its state file tells the end, or it is LOST
+ *   directory, no record     the agent died between the two: entered from its specification, then
+ *                            treated like a record
+ *   cgroup, no living job    killed and removed
+ * A start that was never acknowledged (the state file doesn't say who hoist-init is) is ended:
+ * nobody was promised that it runs. Nothing is ever started here, so nothing runs twice.
+ */
+
+#define ORPHAN_RETRY (100 * USEC_PER_MSEC)
+
+/* Cgroups without a job, on their way out. */
+struct orphan {
+    struct orphan *prev, *next;
+    struct worker *worker;
+    struct spawner_group group;
+    bool answered;
+    sd_event_source *timer;
+};
+
+void recovery_done(struct recovery *recovery)
+{
+    store_list_done(&recovery->living);
+    free(recovery->unrecorded);
+    recovery->unrecorded = NULL;
+}
+
+struct reading {
+    struct store *store;
+    struct recovery *recovery;
+    struct error *err;
+};
+
+static int note_unrecorded(struct recovery *recovery, const struct id *id)
+{
+    struct id *more =
+        reallocarray(recovery->unrecorded, recovery->unrecorded_count + 1, sizeof(*more));
+
+    if (!more)
+        return -ENOMEM;
+    recovery->unrecorded = more;
+    recovery->unrecorded[recovery->unrecorded_count++] = *id;
+    return 0;
+}
+
+static int directory_found(const struct id *id, void *userdata)
+{
+    struct reading *reading = userdata;
+    _cleanup_store_record_ struct store_record *record = NULL;
+    int r = store_get(reading->store, id, &record, reading->err);
+
+    reading->recovery->directories++;
+    return r == -ENOENT ? note_unrecorded(reading->recovery, id) : r;
+}
+
+int recovery_read(struct worker *worker, struct store *store, struct recovery *ret,
+                  struct error *err)
+{
+    struct reading reading = {.store = store, .recovery = ret, .err = err};
+    const struct store_filter living = {.live_only = true};
+    int r = store_list(store, &living, &ret->living, err);
+
+    if (r == 0)
+        r = job_dir_list(worker->dir.jobs, directory_found, &reading, err);
+    return r;
+}
+
+/* --- one job ------------------------------------------------------------------------------------
+ */
+
+static void find_process(struct job *job)
+{
+    pid_t pid = job->said.has_process ? job->said.pid : job->outcome.pid;
+    uint64_t start_time =
+        job->said.has_process ? job->said.start_time : job->outcome.pid_start_time;
+    struct error err;
+
+    job->process_ended =
+        pid == 0 || spawner_reopen(job->worker->spawner, pid, start_time, &job->init) < 0;
+    if (job->process_ended)
+        return;
+    job->outcome.pid = pid;
+    job->outcome.pid_start_time = start_time;
+    if (job_watch(job, &err) < 0) {
+        worker_tell_trouble(job->worker, job, &err);
+        job->process_ended = true; /* its cgroup is removed, and it with it */
+    }
+}
+
+static void look_at_job(struct job *job)
+{
+    struct worker *worker = job->worker;
+    struct output_files output = OUTPUT_FILES_NULL;
+
+    uid_pool_reserve(&worker->uids, job->specification.uid);
+    job->state_fd = job_dir_open_state(worker->dir.jobs, &job->specification.id);
+    if (job_dir_open_output(worker->dir.jobs, &job->specification.id, &output, NULL) == 0)
+        job->index_fd = TAKE_FD(output.index);
+    output_files_close(&output);
+    job_read_said(job);
+    job->rebooted =
+        !id_equal(job->has_said ? &job->said.boot : &job->outcome.boot_id, &worker->boot_id);
+    if (job->rebooted)
+        job->process_ended = true;
+    else
+        find_process(job);
+    job_read_said(job); /* what was said before the watch began */
+}
+
+/* As after a spawner's answer: whether the command was executed is still to be heard. */
+static void resume_job(struct job *job)
+{
+    look_at_job(job);
+    if (job->outcome.state == HOIST_STATE_STARTING) {
+        job->start.pending = true;
+        job->start.spawn_answered = true;
+        job->start.put_answered = job->recorded;
+    }
+    job_advance(job);
+}
+
+static void recover_record(struct worker *worker, const struct store_record *record)
+{
+    _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
+    struct outcome outcome = {.state = 0};
+    struct error err;
+    struct job *job;
+
+    if (record_decode(record, &specification, &outcome, &err) < 0) {
+        worker_tell_trouble(worker, NULL, &err);
+        return;
+    }
+    job = job_new(worker, &specification);
+    if (!job) {
+        outcome_done(&outcome);
+        return;
+    }
+    outcome_done(&job->outcome);
+    job->outcome = outcome;
+    state_init(&job->machine, job_state_rules, HOIST_STATE_COUNT,
+               MIN(outcome.state, (uint32_t)HOIST_STATE_STOPPING), NULL, job);
+    job->recorded = true;
+    resume_job(job);
+}
+
+static void adopted(struct store_reply *reply, void *userdata)
+{
+    struct job *job = userdata;
+
+    job->pending--;
+    job->start.put_answered = true;
+    job->start.put_code = reply->code;
+    job->start.put_error = reply->error;
+    job->recorded = reply->code == 0;
+    job_advance(job);
+}
+
+/* Its specification is written before anything is started: torn, there is nothing to adopt. */
+static void recover_directory(struct worker *worker, const struct id *id)
+{
+    _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
+    struct error err;
+    struct job *job;
+
+    if (job_dir_read_specification(worker->dir.jobs, id, &specification, &err) < 0) {
+        if (job_dir_remove(worker->dir.jobs, id, &err) < 0)
+            worker_tell_trouble(worker, NULL, &err);
+        return;
+    }
+    job = job_new(worker, &specification);
+    if (job && job_record_put(job, adopted) == 0)
+        resume_job(job);
+    else if (job)
+        job_free(job); /* the directory is still there next time */
+}
+
+/* --- cgroups of no job --------------------------------------------------------------------------
+ */
+
+static void ask_orphan(struct orphan *orphan);
+
+static void orphan_free(struct orphan *orphan)
+{
+    DL_DELETE(orphan->worker->orphans, orphan);
+    source_drop(&orphan->timer);
+    free(orphan);
+}
+
+void recovery_forget_orphans(struct worker *worker)
+{
+    while (worker->orphans)
+        orphan_free(worker->orphans);
+}
+
+static void recovery_step(struct worker *worker)
+{
+    if (--worker->recovering > 0 || !worker->ready_operation)
+        return;
+    worker->recovered = true;
+    if (!worker->ready_operation->answered)
+        operation_answer(worker->ready_operation);
+    worker->ready_operation = NULL;
+}
+
+static int orphan_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct orphan *orphan = userdata;
+
+    (void)source, (void)usec;
+    source_drop(&orphan->timer);
+    ask_orphan(orphan);
+    return 0;
+}
+
+static void orphan_removed(const struct spawner_removed *removed, void *userdata)
+{
+    struct orphan *orphan = userdata;
+    struct worker *worker = orphan->worker;
+    bool first = !orphan->answered;
+
+    orphan->answered = true;
+    if (removed->code == -EBUSY)
+        (void)sd_event_add_time_relative(worker->event, &orphan->timer, CLOCK_BOOTTIME,
+                                         ORPHAN_RETRY, USEC_PER_MSEC, orphan_again, orphan);
+    else if (removed->code < 0 && removed->code != -ENOENT)
+        worker_tell_trouble(worker, NULL, &removed->error);
+    if (!orphan->timer)
+        orphan_free(orphan);
+    if (first)
+        recovery_step(worker);
+}
+
+static void ask_orphan(struct orphan *orphan)
+{
+    if (spawner_remove(orphan->worker->spawner, &orphan->group.id, orphan->group.group,
+                       orphan_removed, orphan) == 0)
+        return;
+    if (!orphan->answered)
+        orphan->worker->recovering--;
+    orphan_free(orphan);
+}
+
+static void remove_orphan(struct worker *worker, const struct spawner_group *group)
+{
+    struct orphan *orphan;
+    struct job *job;
+
+    HASH_FIND(hh, worker->jobs, &group->id, sizeof(group->id), job);
+    if (job)
+        return;
+    orphan = calloc(1, sizeof(*orphan));
+    if (!orphan)
+        return; /* left to the next restart */
+    *orphan = (struct orphan){.worker = worker, .group = *group};
+    DL_APPEND(worker->orphans, orphan);
+    worker->recovering++;
+    ask_orphan(orphan);
+}
+
+static void groups_listed(const struct spawner_groups *groups, void *userdata)
+{
+    struct worker *worker = userdata;
+
+    if (groups->code < 0)
+        worker_tell_trouble(worker, NULL, &groups->error);
+    else
+        for (size_t i = 0; i < groups->count; i++)
+            remove_orphan(worker, &groups->groups[i]);
+    recovery_step(worker);
+}
+
+void recovery_begin(struct worker *worker, const struct recovery *recovery,
+                    struct worker_operation *ready)
+{
+    worker->ready_operation = ready;
+    worker->kept = recovery->directories - recovery->unrecorded_count;
+    worker->kept -= MIN(worker->kept, recovery->living.count);
+    worker->recovering = 1;
+    for (size_t i = 0; i < recovery->living.count; i++)
+        recover_record(worker, recovery->living.records[i]);
+    for (size_t i = 0; i < recovery->unrecorded_count; i++)
+        recover_directory(worker, &recovery->unrecorded[i]);
+    if (spawner_list(worker->spawner, groups_listed, worker) < 0)
+        recovery_step(worker);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/spawner-launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <utlist.h>
+
+#include "base/strv.h"
+#include "wire/launcher-client.h"
+#include "worker/cgroup-figures.h"
+
+/*
+ * Each request is an object that the client hands back with the answer. The client may outlive the
+ * spawner: freeing it cuts the requests off, and a late answer frees its request and nothing else.
+ */
+
+struct request;
+
+struct spawner_launcher {
+    struct spawner head;
+    struct launcher_client *client; /* borrowed */
+    sd_event_source *source;
+    int cgroup_mount; /* FD_NONE: none */
+    char **degradations;
+    spawner_launcher_gone_fn *gone;
+    void *userdata;
+    struct request *requests; /* under way */
+};
+
+struct request {
+    struct request *prev, *next;
+    struct spawner_launcher *spawner; /* NULL: cut off */
+    void *userdata;
+    union {
+        spawner_started_fn *started;
+        spawner_killed_fn *killed;
+        spawner_removed_fn *removed;
+        spawner_listed_fn *listed;
+    } done;
+    struct spawner_group *groups; /* of ListGroups, page by page */
+    size_t group_count;
+};
+
+static struct spawner_launcher *launcher(struct spawner *spawner)
+{
+    return (struct spawner_launcher *)spawner;
+}
+
+static struct request *request_new(struct spawner_launcher *spawner, void *userdata)
+{
+    struct request *request = calloc(1, sizeof(*request));
+
+    if (!request)
+        return NULL;
+    request->spawner = spawner;
+    request->userdata = userdata;
+    DL_APPEND(spawner->requests, request);
+    return request;
+}
+
+static void request_free(struct request *request)
+{
+    if (request->spawner)
+        DL_DELETE(request->spawner->requests, request);
+    free(request->groups);
+    free(request);
+}
+
+static void request_freep(struct request **request)
+{
+    request_free(*request);
+}
+
+#define _cleanup_request_ _cleanup_(request_freep)
+
+/* --- spawn --------------------------------------------------------------------------------------
+ */
+
+static void started(struct spawn_result *result, enum spawn_failure failure,
+                    const struct error *err, void *owner)
+{
+    _cleanup_request_ struct request *request = owner;
+    struct spawner_started answer = {.failure = failure, .result = SPAWN_RESULT_NULL};
+
+    if (!request->spawner)
+        return;
+    if (err) {
+        answer.code = err->code;
+        answer.error = *err;
+    } else {
+        answer.result = *result;
+        result->pidfd = FD_NONE;
+    }
+    request->done.started(&answer, request->userdata);
+    fd_close(answer.result.pidfd);
+}
+
+static int launcher_spawn(struct spawner *spawner, const struct spawn_spec *spec,
+                          const struct spawn_files *files, spawner_started_fn *done, void *userdata)
+{
+    struct request *request = request_new(launcher(spawner), userdata);
+    int r;
+
+    if (!request)
+        return -ENOMEM;
+    request->done.started = done;
+    r = launcher_client_spawn(launcher(spawner)->client, spec, files, started, request, NULL);
+    if (r < 0)
+        request_free(request);
+    return r;
+}
+
+/* --- kill ---------------------------------------------------------------------------------------
+ */
+
+static void killed(const struct error *err, void *owner)
+{
+    _cleanup_request_ struct request *request = owner;
+
+    if (request->spawner)
+        request->done.killed(err ? err->code : 0, request->userdata);
+}
+
+static int launcher_kill(struct spawner *spawner, const struct id *id, const char *group,
+                         spawner_killed_fn *done, void *userdata)
+{
+    struct request *request = request_new(launcher(spawner), userdata);
+    int r;
+
+    if (!request)
+        return -ENOMEM;
+    request->done.killed = done;
+    r = launcher_client_kill(launcher(spawner)->client, group, id, killed, request, NULL);
+    if (r < 0)
+        request_free(request);
+    return r;
+}
+
+/* --- remove -------------------------------------------------------------------------------------
+ */
+
+static void removed(const struct cgroup_usage *usage, const struct error *err, void *owner)
+{
+    _cleanup_request_ struct request *request = owner;
+    struct spawner_removed answer = {.code = err ? err->code : 0};
+
+    if (!request->spawner)
+        return;
+    if (err)
+        answer.error = *err;
+    else
+        answer.usage = *usage;
+    request->done.removed(&answer, request->userdata);
+}
+
+static int launcher_remove(struct spawner *spawner, const struct id *id, const char *group,
+                           spawner_removed_fn *done, void *userdata)
+{
+    struct request *request = request_new(launcher(spawner), userdata);
+    int r;
+
+    if (!request)
+        return -ENOMEM;
+    request->done.removed = done;
+    r = launcher_client_remove(launcher(spawner)->client, group, id, removed, request, NULL);
+    if (r < 0)
+        request_free(request);
+    return r;
+}
+
+/* --- list ---------------------------------------------------------------------------------------
+ */
+
+static void listed(const struct launcher_page *page, const struct error *err, void *owner);
+
+static int take_page(struct request *request, const struct launcher_page *page)
+{
+    struct spawner_group *more =
+        reallocarray(request->groups, request->group_count + page->count + 1, sizeof(*more));
+
+    if (!more)
+        return -ENOMEM;
+    request->groups = more;
+    for (size_t i = 0; i < page->count; i++) {
+        struct spawner_group *group = &more[request->group_count++];
+
+        group->id = page->groups[i].job.id;
+        memcpy(group->group, page->groups[i].job.group, sizeof(group->group));
+    }
+    if (!page->more || page->count == 0)
+        return 0;
+    return launcher_client_list_groups(request->spawner->client, &page->groups[page->count - 1].job,
+                                       listed, request, NULL) < 0
+               ? -EPIPE
+               : 1;
+}
+
+/* One page; take_page() has asked for the next when it returns 1. */
+static void listed(const struct launcher_page *page, const struct error *err, void *owner)
+{
+    struct request *request = owner;
+    struct spawner_groups groups = {.code = err ? err->code : 0};
+
+    if (request->spawner && !err) {
+        groups.code = take_page(request, page);
+        if (groups.code > 0)
+            return;
+        if (groups.code < 0)
+            error_set(&groups.error, groups.code, "can't list the cgroups of jobs");
+    }
+    if (err)
+        groups.error = *err;
+    groups.groups = request->groups;
+    groups.count = request->group_count;
+    if (request->spawner)
+        request->done.listed(&groups, request->userdata);
+    request_free(request);
+}
+
+static int launcher_list(struct spawner *spawner, spawner_listed_fn *done, void *userdata)
+{
+    struct request *request = request_new(launcher(spawner), userdata);
+    int r;
+
+    if (!request)
+        return -ENOMEM;
+    request->done.listed = done;
+    r = launcher_client_list_groups(launcher(spawner)->client, NULL, listed, request, NULL);
+    if (r < 0)
+        request_free(request);
+    return r;
+}
+
+/* --- figures and the socket ---------------------------------------------------------------------
+ */
+
+static int launcher_usage(struct spawner *spawner, const char *cgroup, struct cgroup_usage *ret)
+{
+    return cgroup_figures_read(launcher(spawner)->cgroup_mount, cgroup, ret);
+}
+
+static int socket_is_ready(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct spawner_launcher *spawner = userdata;
+    struct error err;
+
+    (void)fd, (void)events;
+    if (launcher_client_dispatch(spawner->client, &err) < 0) {
+        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        spawner->gone(&err, spawner->userdata);
+    }
+    return 0;
+}
+
+/* What to wait for changes with every request, so it is asked before each wait. */
+static int before_waiting(sd_event_source *source, void *userdata)
+{
+    struct spawner_launcher *spawner = userdata;
+
+    return sd_event_source_set_io_events(source, launcher_client_events(spawner->client));
+}
+
+static void launcher_free(struct spawner *spawner)
+{
+    struct spawner_launcher *self = launcher(spawner);
+
+    while (self->requests) {
+        struct request *request = self->requests;
+
+        DL_DELETE(self->requests, request);
+        request->spawner = NULL;
+    }
+    self->source = sd_event_source_disable_unref(self->source);
+    self->cgroup_mount = fd_close(self->cgroup_mount);
+    strv_free(self->degradations);
+    free(self);
+}
+
+static const struct spawner_class launcher_class = {
+    .name = "launcher",
+    .spawn = launcher_spawn,
+    .kill = launcher_kill,
+    .remove = launcher_remove,
+    .list = launcher_list,
+    .usage = launcher_usage,
+    .free = launcher_free,
+};
+
+static int take_hello(struct spawner_launcher *spawner, const struct launcher_hello *hello)
+{
+    for (size_t i = 0; i < hello->lack_count; i++)
+        if (strv_append(&spawner->degradations, hello->lacks[i]) < 0)
+            return -ENOMEM;
+    spawner->head.degradations = spawner->degradations;
+    if (hello->cgroup_mount[0])
+        spawner->cgroup_mount = open(hello->cgroup_mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return 0;
+}
+
+static int watch_socket(struct spawner_launcher *spawner, sd_event *event)
+{
+    int r = sd_event_add_io(event, &spawner->source, launcher_client_fd(spawner->client),
+                            launcher_client_events(spawner->client), socket_is_ready, spawner);
+
+    return r < 0 ? r : sd_event_source_set_prepare(spawner->source, before_waiting);
+}
+
+int spawner_launcher_new(sd_event *event, struct launcher_client *client,
+                         const struct launcher_hello *hello, spawner_launcher_gone_fn *gone,
+                         void *userdata, struct spawner **ret, struct error *err)
+{
+    struct spawner_launcher *spawner = calloc(1, sizeof(*spawner));
+    int r;
+
+    if (!spawner)
+        return error_set(err, -ENOMEM, "no memory for a spawner");
+    *spawner = (struct spawner_launcher){
+        .head.class = &launcher_class,
+        .client = client,
+        .cgroup_mount = FD_NONE,
+        .gone = gone,
+        .userdata = userdata,
+    };
+    r = take_hello(spawner, hello);
+    if (r == 0)
+        r = watch_socket(spawner, event);
+    if (r < 0) {
+        launcher_free(&spawner->head);
+        return error_set(err, r, "can't watch the launcher's socket: %s", strerrordesc_np(-r));
+    }
+    *ret = &spawner->head;
+    return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "worker/spawner.h"
+
+typedef struct sd_event sd_event;
+struct launcher_client;
+struct launcher_hello;
+
+/*
+ * The spawner of hoistd: jobs are made by the launcher, asked through its socket. It watches the
+ * socket on `event` from now on; the client stays the caller's and must live longer, and may be
+ * used for other requests beside.
+ */
+
+/* The launcher is gone, or said what makes no sense: nothing can be started any more. */
+typedef void spawner_launcher_gone_fn(const struct error *err, void *userdata);
+
+/* `hello` is the launcher's (copied); its degradations become those of the jobs. */
+int spawner_launcher_new(sd_event *event, struct launcher_client *client,
+                         const struct launcher_hello *hello, spawner_launcher_gone_fn *gone,
+                         void *userdata, struct spawner **ret, struct error *err);

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/strv.h"
+#include "worker/environment.h"
+#include "worker/job-dir.h"
+#include "worker/job-outcome.h"
+#include "worker/job-spec.h"
+#include "worker/operation.h"
+
+/*
+ * The start of a job.
+ *
+ * The directory with everything preallocated is made first: it is the intent that a recovery finds.
+ * Then the spawner and the store are asked at the same time, and the start is decided when both
+ * have answered and hoist-init has said, by the state file or by its death, what became of the
+ * command.
+ */
+
+/* From the spawner's answer to hoist-init's word. Mounts and exec take milliseconds. */
+#define START_TIMEOUT (30 * USEC_PER_SEC)
+
+static int draft_specification(struct worker *worker, const struct worker_caller *caller,
+                               const struct job_spec *spec, const char *request_id,
+                               struct specification *ret)
+{
+    int r = id_new(&ret->id);
+
+    if (r == 0)
+        r = job_spec_copy(spec, &ret->spec);
+    if (r < 0)
+        return r;
+    ret->digest = job_spec_digest(spec);
+    ret->create_time = clock_wall();
+    ret->created_by = strdup(caller->principal);
+    ret->request_id = strdup(request_id ? request_id : "");
+    if (ret->spec.grace == USEC_INFINITY)
+        ret->spec.grace = worker->grace;
+    if (ret->spec.stop_signal == 0)
+        ret->spec.stop_signal = SIGTERM;
+    return ret->created_by && ret->request_id ? 0 : -ENOMEM;
+}
+
+static int take_uid(struct worker *worker, uid_t *ret)
+{
+    if (worker->uids.count > 0)
+        return uid_pool_take(&worker->uids, ret);
+    *ret = worker->uid_fixed;
+    return 0;
+}
+
+static char **command_line(const struct job_spec *spec)
+{
+    _cleanup_strv_ char **argv = NULL;
+
+    if (strv_append(&argv, spec->command) < 0)
+        return NULL;
+    for (char **arg = spec->args; arg && *arg; arg++)
+        if (strv_append(&argv, *arg) < 0)
+            return NULL;
+    return TAKE_PTR(argv);
+}
+
+static void start_fails(struct job *job, int code, enum spawn_failure failure, const char *sentence)
+{
+    job->start.failed = true;
+    job->start.failure = failure;
+    job->start.failure_code = code;
+    job->process_ended = true;
+    (void)outcome_start_failed(&job->outcome, job_reason_of(failure), sentence);
+}
+
+static int start_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct job *job = userdata;
+
+    (void)source, (void)usec;
+    source_drop(&job->patience_timer);
+    job->start.failed = true;
+    job->start.failure = SPAWN_FAILURE_ISOLATION;
+    job->start.failure_code = -ETIMEDOUT;
+    (void)outcome_start_failed(&job->outcome, HOIST_REASON_ISOLATION_FAILED,
+                               "hoist-init has not started the command in time");
+    (void)pidref_kill(&job->init, SIGKILL); /* its end is the next fact */
+    return 0;
+}
+
+/* hoist-init runs: remember who it is, on disk too, and listen to it. */
+static void spawn_succeeded(struct job *job, struct spawn_result *result)
+{
+    struct error err;
+
+    job->init = (struct pidref){
+        .pid = result->pid,
+        .start_time = result->start_time,
+        .fd = TAKE_FD(result->pidfd),
+    };
+    job->outcome.pid = result->pid;
+    job->outcome.pid_start_time = result->start_time;
+    job->outcome.limit_report = result->limits;
+    job->outcome.cgroup = strdup(result->cgroup);
+    if (job->worker->spawner->degradations)
+        job->outcome.degradations = strv_copy(job->worker->spawner->degradations);
+    /* Already allocated: it can't meet a full disk. If it fails all the same, recovery will kill
+     * the job instead of finding it. */
+    (void)state_file_write_process(job->state_fd, result->pid, result->start_time);
+    if (job_watch(job, &err) < 0) {
+        worker_tell_trouble(job->worker, job, &err);
+        (void)pidref_kill(&job->init, SIGKILL);
+        start_fails(job, err.code, SPAWN_FAILURE_SPAWN, err.text);
+        return;
+    }
+    (void)job_arm(job, &job->patience_timer, clock_boot() + START_TIMEOUT, start_timed_out);
+    job_read_said(job);
+}
+
+static void spawn_answered(struct spawner_started *started, void *userdata)
+{
+    struct job *job = userdata;
+
+    job->pending--;
+    job->start.spawn_answered = true;
+    job_spec_forget_values(&job->specification.spec);
+    if (started->code == 0)
+        spawn_succeeded(job, &started->result);
+    else
+        start_fails(job, started->code, started->failure, started->error.text);
+    job_advance(job);
+}
+
+static void put_answered(struct store_reply *reply, void *userdata)
+{
+    struct job *job = userdata;
+
+    job->pending--;
+    job->start.put_answered = true;
+    job->start.put_code = reply->code;
+    job->start.put_error = reply->error;
+    job->recorded = reply->code == 0;
+    job_advance(job);
+}
+
+static int ask_spawner(struct job *job, const struct job_files *files)
+{
+    const struct job_spec *spec = &job->specification.spec;
+    _cleanup_strv_ char **argv = command_line(spec),
+                        **env = environment_build(&job->specification.id, spec->env);
+    const struct spawn_spec spawn = {
+        .id = job->specification.id,
+        .group = job->group,
+        .argv = argv,
+        .env = env,
+        .cwd = spec->cwd ? spec->cwd : "",
+        .uid = job->specification.uid,
+        .network = spec->network,
+        .limits = spec->limits,
+        .warn_unenforced = spec->warn_unenforced,
+        .timeout = spec->timeout,
+        .grace = spec->grace,
+        .stop_signal = spec->stop_signal,
+        .merged = spec->merged,
+        .output_rate = spec->output_rate,
+        .output_cap = spec->output_cap,
+    };
+    int r = argv && env ? 0 : -ENOMEM;
+
+    if (r == 0)
+        r = spawner_spawn(
+            job->worker->spawner, &spawn,
+            &(struct spawn_files){files->output.data, files->output.index, files->state},
+            spawn_answered, job);
+    if (r == 0)
+        job->pending++;
+    return r;
+}
+
+/* The record is asked for first: should the queue of the store be full, nothing has been started.
+ */
+static int ask_both(struct job *job, const struct job_files *files, struct failure *failure)
+{
+    int r = job_record_put(job, put_answered);
+
+    if (r < 0)
+        return failure_set(failure, r, HOIST_REASON_STORE_FAILED,
+                           r == -ENOBUFS ? "too many requests wait for the records; try again"
+                                         : "the job can't be recorded");
+    r = ask_spawner(job, files);
+    if (r < 0) {
+        job->start.spawn_answered = true;
+        start_fails(job, r, SPAWN_FAILURE_SPAWN, "the job can't be handed to the spawner");
+    }
+    return 0;
+}
+
+static void undo_make(struct worker *worker, const struct specification *specification)
+{
+    struct error err;
+
+    uid_pool_give_back(&worker->uids, specification->uid);
+    if (job_dir_remove(worker->dir.jobs, &specification->id, &err) < 0)
+        worker_tell_trouble(worker, NULL, &err);
+}
+
+static int make_job(struct worker *worker, struct specification *specification,
+                    struct job_files *files, struct job **ret, struct failure *failure)
+{
+    struct error err;
+    int r;
+
+    if (worker->living >= worker->jobs_max || take_uid(worker, &specification->uid) < 0)
+        return failure_set(failure, -EUSERS, HOIST_REASON_TOO_MANY_JOBS,
+                           "%zu jobs are living, which is all that this agent has room for",
+                           worker->living);
+    r = job_dir_create(worker->dir.jobs, specification, &worker->boot_id, files, &err);
+    if (r < 0) {
+        uid_pool_give_back(&worker->uids, specification->uid);
+        return failure_set(failure, r, HOIST_REASON_OUTPUT_FAILED, "%s", err.text);
+    }
+    *ret = job_new(worker, specification);
+    if (!*ret) {
+        undo_make(worker, specification);
+        return failure_set(failure, -ENOMEM, HOIST_REASON_UNSPECIFIED, "no memory for a job");
+    }
+    return 0;
+}
+
+int job_begin(struct worker *worker, const struct worker_caller *caller,
+              const struct job_spec *spec, const char *request_id, struct job **ret,
+              struct failure *failure)
+{
+    _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
+    _cleanup_job_files_ struct job_files files = JOB_FILES_NULL;
+    struct job *job;
+    int r = draft_specification(worker, caller, spec, request_id, &specification);
+
+    if (r < 0)
+        return failure_set(failure, r, HOIST_REASON_UNSPECIFIED, "no memory for a job");
+    r = make_job(worker, &specification, &files, &job, failure);
+    if (r < 0)
+        return r;
+    job->start.pending = true;
+    job->index_fd = fd_duplicate(files.output.index);
+    job->state_fd = fd_duplicate(files.state);
+    r = ask_both(job, &files, failure);
+    if (r < 0) {
+        undo_make(worker, &job->specification);
+        job_free(job);
+        return r;
+    }
+    *ret = job;
+    return 0;
+}
+
+static void unrecorded(struct job *job)
+{
+    _cleanup_failure_ struct failure failure = {.reason = HOIST_REASON_UNSPECIFIED};
+
+    failure_set(&failure, job->start.put_code, HOIST_REASON_STORE_FAILED,
+                "the job can't be recorded: %s", job->start.put_error.text);
+    job_drop(job, &failure);
+}
+
+static void refused(struct job *job)
+{
+    _cleanup_failure_ struct failure failure = {.reason = HOIST_REASON_UNSPECIFIED};
+
+    failure_set(&failure, job->start.failure_code, job_reason_of(job->start.failure), "%s",
+                job->outcome.error ? job->outcome.error : "");
+    job_drop(job, &failure);
+}
+
+static bool is_undecided(const struct job *job)
+{
+    return !job->start.put_answered || !job->start.spawn_answered ||
+           !(job_was_executed(job) || job->process_ended);
+}
+
+void job_start_advance(struct job *job)
+{
+    if (!job->start.pending || is_undecided(job))
+        return;
+    job->start.pending = false;
+    source_drop(&job->patience_timer);
+    if (job->start.put_code < 0) {
+        unrecorded(job);
+    } else if (job->start.failed && spawn_failure_leaves_nothing(job->start.failure)) {
+        refused(job);
+    } else if (job_was_executed(job)) {
+        job->outcome.start_time = job->said.progress.started_wall;
+        job_set_state(job, HOIST_STATE_RUNNING);
+        job_wake_started(job);
+        if (job->stop_wanted)
+            job_send_stop(job);
+        else if (job->said.progress.phase == STATE_PHASE_STOPPING)
+            job_notice_stopping(job);
+    }
+}

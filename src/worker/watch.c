@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <systemd/sd-event.h>
+
+#include "base/error.h"
+#include "worker/registry.h"
+
+/*
+ * Listening to a job: its state file by inotify, the end of hoist-init by its pidfd.
+ *
+ * Not sd_event_add_child_pidfd(): that wants to reap, and hoist-init is the spawner's child, not
+ * ours. A pidfd is readable from the moment when the process has ended.
+ */
+
+/* Where inotify has no watch left the state file is read at this interval instead: late, never
+ * deaf. */
+#define SAID_POLL (100 * USEC_PER_MSEC)
+
+bool job_was_executed(const struct job *job)
+{
+    if (!job->has_said)
+        return false;
+    return job->said.has_exit || (job->said.progress.phase != STATE_PHASE_CREATED &&
+                                  job->said.progress.phase != STATE_PHASE_START_FAILED);
+}
+
+void job_read_said(struct job *job)
+{
+    struct state_file said;
+
+    /* A file that doesn't check is no news: the end decides what it is worth. */
+    if (job->state_fd < 0 || state_file_read(job->state_fd, &said, NULL) < 0)
+        return;
+    job->said = said;
+    job->has_said = true;
+    if (said.progress.phase == STATE_PHASE_STOPPING)
+        job_notice_stopping(job);
+}
+
+static int said_more(sd_event_source *source, const struct inotify_event *event, void *userdata)
+{
+    struct job *job = userdata;
+
+    (void)source, (void)event;
+    job_read_said(job);
+    job_advance(job);
+    return 0;
+}
+
+static int said_polled(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct job *job = userdata;
+
+    (void)source, (void)usec;
+    (void)job_arm(job, &job->said_source, clock_boot() + SAID_POLL, said_polled);
+    job_read_said(job);
+    job_advance(job);
+    return 0;
+}
+
+static int init_ended(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct job *job = userdata;
+
+    (void)source, (void)fd, (void)events;
+    source_drop(&job->process_source);
+    job->process_ended = true;
+    job_read_said(job);
+    job_advance(job);
+    return 0;
+}
+
+static int watch_said(struct job *job)
+{
+    if (job->state_fd < 0)
+        return 0;
+    if (sd_event_add_inotify_fd(job->worker->event, &job->said_source, job->state_fd, IN_MODIFY,
+                                said_more, job) >= 0)
+        return 0;
+    return job_arm(job, &job->said_source, clock_boot() + SAID_POLL, said_polled);
+}
+
+int job_watch(struct job *job, struct error *err)
+{
+    int r = sd_event_add_io(job->worker->event, &job->process_source, job->init.fd, EPOLLIN,
+                            init_ended, job);
+
+    if (r >= 0)
+        r = watch_said(job);
+    if (r < 0)
+        return error_set(err, r, "can't watch the job: %s", strerrordesc_np(-r));
+    return 0;
+}
+
+void job_unwatch(struct job *job)
+{
+    source_drop(&job->process_source);
+    source_drop(&job->said_source);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-event.h>
+
+#include "base/strv.h"
+#include "store/store-sqlite.h"
+#include "worker/operation.h"
+
+#define JOBS_MAX_DEFAULT 65536
+
+static int deliver(sd_event_source *source, void *userdata)
+{
+    struct worker *worker = userdata;
+    struct worker_operation *op = worker->answers;
+
+    /* One at a time: a callback may cancel any of the others. */
+    if (!op)
+        return 0;
+    if (op->done)
+        op->done(&op->reply, op->userdata);
+    operation_free(op);
+    if (worker->answers)
+        (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    return 0;
+}
+
+static int store_is_ready(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct worker *worker = userdata;
+
+    (void)source, (void)fd, (void)events;
+    store_thread_dispatch(worker->store);
+    return 0;
+}
+
+static struct worker *worker_new(const struct worker_options *options)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+
+    if (!worker)
+        return NULL;
+    *worker = (struct worker){
+        .event = sd_event_ref(options->event),
+        .dir = STATE_DIR_NULL,
+        .uid_fixed = options->uid_fixed,
+        .grace = options->grace ? options->grace : JOB_GRACE_DEFAULT,
+        .retain = options->retain ? options->retain : WORKER_RETAIN_DEFAULT,
+        .jobs_max = options->jobs_max ? options->jobs_max : JOBS_MAX_DEFAULT,
+        .ended = options->ended,
+        .trouble = options->trouble,
+        .userdata = options->userdata,
+    };
+    return worker;
+}
+
+static int open_store(const char *state_dir, struct store **store, struct error *err)
+{
+    struct store_open_report report = {.created = false};
+    _cleanup_free_ char *path = text_format("%s/jobs.db", state_dir);
+
+    if (!path)
+        return error_set(err, -ENOMEM, "no memory to open the records");
+    return store_open_sqlite(path, store, &report, err);
+}
+
+static int set_up(struct worker *worker, const struct worker_options *options, struct error *err)
+{
+    int r = 0;
+
+    if (options->uid_high > 0)
+        r = uid_pool_init(&worker->uids, options->uid_low, options->uid_high);
+    if (r < 0)
+        return error_set(err, r, "jobs can't run as uids %u to %u", options->uid_low,
+                         options->uid_high);
+    if (options->boot_id)
+        worker->boot_id = *options->boot_id;
+    else
+        r = boot_id_read(&worker->boot_id);
+    if (r < 0)
+        return error_set(err, r, "can't read the boot id of this host");
+    r = sd_event_add_defer(worker->event, &worker->answer_source, deliver, worker);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(worker->answer_source, SD_EVENT_OFF);
+    if (r < 0)
+        return error_set(err, r, "can't use the event loop: %s", strerrordesc_np(-r));
+    return state_dir_open(options->state_dir, &worker->dir, err);
+}
+
+static int begin(struct worker *worker, const struct worker_options *options,
+                 const struct recovery *recovery, struct error *err)
+{
+    const struct worker_caller nobody = {.principal = ""};
+    struct worker_operation *ready =
+        operation_new(worker, &nobody, NULL, options->ready, options->userdata);
+    int r = ready ? sd_event_add_io(worker->event, &worker->store_source,
+                                    store_thread_fd(worker->store), EPOLLIN, store_is_ready, worker)
+                  : -ENOMEM;
+
+    if (r >= 0)
+        r = retention_begin(worker);
+    if (r < 0)
+        return error_set(err, r, "can't use the event loop: %s", strerrordesc_np(-r));
+    worker->spawner = options->spawner;
+    recovery_begin(worker, recovery, ready);
+    return 0;
+}
+
+int worker_open(const struct worker_options *options, struct worker **ret, struct error *err)
+{
+    _cleanup_(recovery_done) struct recovery recovery = {.directories = 0};
+    _cleanup_store_ struct store *store = options->store;
+    _cleanup_(worker_closep) struct worker *worker = worker_new(options);
+    int r = worker ? 0 : error_set(err, -ENOMEM, "no memory for a worker");
+
+    if (r == 0)
+        r = set_up(worker, options, err);
+    if (r == 0 && !store)
+        r = open_store(options->state_dir, &store, err);
+    if (r == 0)
+        r = recovery_read(worker, store, &recovery, err);
+    if (r == 0)
+        r = store_thread_new(store, &worker->store, err);
+    if (r < 0)
+        return r;
+    store = NULL; /* the thread's now */
+    r = begin(worker, options, &recovery, err);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(worker);
+    return 0;
+}
+
+/*
+ * First the spawner, which drops what is under way; then the store, whose last answers come while
+ * `closing` makes all of them fall on deaf ears; then what they pointed to.
+ */
+struct worker *worker_close(struct worker *worker)
+{
+    if (!worker)
+        return NULL;
+    worker->closing = true;
+    spawner_free(worker->spawner);
+    source_drop(&worker->store_source);
+    source_drop(&worker->retention_source);
+    store_thread_free(worker->store);
+    recovery_forget_orphans(worker);
+    while (worker->operations)
+        operation_free(worker->operations);
+    while (worker->jobs)
+        job_free(worker->jobs);
+    source_drop(&worker->answer_source);
+    uid_pool_done(&worker->uids);
+    state_dir_close(&worker->dir);
+    sd_event_unref(worker->event);
+    free(worker);
+    return NULL;
+}
+
+void worker_count(const struct worker *worker, struct worker_counts *ret)
+{
+    *ret = (struct worker_counts){
+        .running = (uint32_t)worker->living,
+        .kept = (uint32_t)worker->kept,
+    };
+}
