@@ -106,6 +106,7 @@ enum hoist_reason {
     HOIST_REASON_INIT_LOST = 80,
     HOIST_REASON_HOST_REBOOTED = 81,
     HOIST_REASON_OUTPUT_WRITE_FAILED = 82,
+    HOIST_REASON_OUTPUT_DAMAGED = 83,
 };
 
 /* "RUNNING", "OOM_KILLED", "COMMAND_NOT_FOUND"; "?" for a number that has no name. Static. */

@@ -6,8 +6,6 @@
 #include <stdint.h>
 #include <unistd.h>
 
-_Static_assert(FD_NONE == -9, "TAKE_FD writes the number");
-
 int fd_close(int fd)
 {
     int saved = errno;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <errno.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -29,7 +30,7 @@ static inline void fd_closep(int *fd)
     ({                                                                                             \
         int *_taken_from = &(fd);                                                                  \
         int _taken = *_taken_from;                                                                 \
-        *_taken_from = -9; /* FD_NONE without <errno.h> */                                         \
+        *_taken_from = FD_NONE;                                                                    \
         _taken;                                                                                    \
     })
 

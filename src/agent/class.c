@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/class.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/name.h"
+#include "base/quantity.h"
+
+/* What stands in the shipped table: 0 means that the class doesn't give that limit. */
+struct shipped_class {
+    const char *name;
+    uint64_t cpu_millis;
+    uint64_t memory_max;
+    uint64_t memory_high;
+    uint64_t pids_max;
+    uint64_t io_read_bps, io_write_bps;
+    uint64_t io_read_iops, io_write_iops;
+};
+
+#define MB  UINT64_C(1000000)
+#define GB  UINT64_C(1000000000)
+#define MIB (UINT64_C(1) << 20)
+
+/* Swap is none in all of them: a limit of memory that swap goes around is none. */
+static const struct shipped_class shipped_classes[] = {
+    {
+        .name = "default",
+        .cpu_millis = 1000,
+        .memory_max = 512 * MB,
+        .pids_max = 4096,
+        .io_read_iops = 400000,
+        .io_write_iops = 400000,
+    },
+    {
+        .name = "small",
+        .cpu_millis = 100,
+        .memory_max = 100 * MB,
+        .pids_max = 512,
+        .io_read_bps = 10 * MB,
+        .io_write_bps = 10 * MB,
+    },
+    {
+        .name = "medium",
+        .cpu_millis = 250,
+        .memory_max = 1 * GB,
+        .pids_max = 2048,
+        .io_read_bps = 50 * MB,
+        .io_write_bps = 50 * MB,
+    },
+    {
+        .name = "large",
+        .cpu_millis = 500,
+        .memory_max = 8 * GB,
+        .pids_max = 4096,
+        .io_read_bps = 100 * MB,
+        .io_write_bps = 100 * MB,
+    },
+    {
+        .name = "telehandler",
+        .cpu_millis = 100,
+        .memory_max = 512 * MIB,
+        .memory_high = 384 * MIB,
+        .pids_max = 512,
+        .io_read_bps = 10 * MIB,
+        .io_write_bps = 5 * MIB,
+        .io_read_iops = 1000,
+        .io_write_iops = 1000,
+    },
+};
+
+static void limit_set_unless_zero(struct limits *limits, enum limit limit, uint64_t value)
+{
+    if (value > 0)
+        limit_set(limits, limit, value);
+}
+
+static struct class class_from_shipped(const struct shipped_class *shipped)
+{
+    struct class class = {.limits = {.given = 0}};
+
+    snprintf(class.name, sizeof(class.name), "%s", shipped->name);
+    limit_set(&class.limits, LIMIT_SWAP_MAX, 0);
+    limit_set_unless_zero(&class.limits, LIMIT_CPU_MILLIS, shipped->cpu_millis);
+    limit_set_unless_zero(&class.limits, LIMIT_MEMORY_MAX, shipped->memory_max);
+    limit_set_unless_zero(&class.limits, LIMIT_MEMORY_HIGH, shipped->memory_high);
+    limit_set_unless_zero(&class.limits, LIMIT_PIDS_MAX, shipped->pids_max);
+    limit_set_unless_zero(&class.limits, LIMIT_IO_READ_BPS, shipped->io_read_bps);
+    limit_set_unless_zero(&class.limits, LIMIT_IO_WRITE_BPS, shipped->io_write_bps);
+    limit_set_unless_zero(&class.limits, LIMIT_IO_READ_IOPS, shipped->io_read_iops);
+    limit_set_unless_zero(&class.limits, LIMIT_IO_WRITE_IOPS, shipped->io_write_iops);
+    return class;
+}
+
+void classes_init_shipped(struct classes *classes)
+{
+    classes->count = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(shipped_classes); i++)
+        classes->list[classes->count++] = class_from_shipped(&shipped_classes[i]);
+}
+
+const struct class *classes_find_const(const struct classes *classes, const char *name)
+{
+    for (size_t i = 0; i < classes->count; i++)
+        if (strcmp(classes->list[i].name, name) == 0)
+            return &classes->list[i];
+    return NULL;
+}
+
+struct class *classes_find(struct classes *classes, const char *name)
+{
+    return (struct class *)classes_find_const(classes, name);
+}
+
+int classes_member(void *destination, const char *name, void **ret, struct error *err)
+{
+    struct classes *classes = destination;
+    struct class *class = classes_find(classes, name);
+    int r;
+
+    if (!class) {
+        r = job_name_check(name, err);
+        if (r < 0)
+            return error_prefix(err, "class");
+        if (classes->count == CLASSES_MAX)
+            return error_set(err, -E2BIG, "more than %d classes", CLASSES_MAX);
+        class = &classes->list[classes->count++];
+        *class = (struct class){.limits = {.given = 0}};
+        snprintf(class->name, sizeof(class->name), "%s", name);
+    }
+    *ret = class;
+    return 0;
+}
+
+int class_parse_cpu(const char *text, void *destination, const void *argument, struct error *err)
+{
+    char digits[24];
+    size_t length = strlen(text);
+    uint64_t value, factor = 1;
+    int r;
+
+    (void)argument;
+    if (length > 0 && text[length - 1] == '%') {
+        factor = 10; /* 1 % of one CPU is 10 thousandths */
+        length--;
+    } else if (length > 0 && text[length - 1] == 'm') {
+        length--;
+    }
+    if (length >= sizeof(digits))
+        return error_set(err, -EINVAL, "that is no share of CPU; write it like 25%% or 250m");
+    snprintf(digits, sizeof(digits), "%.*s", (int)length, text);
+    r = quantity_parse_unsigned(digits, 1000000, &value, NULL);
+    if (r < 0)
+        return error_set(err, r,
+                         "\"%.30s\" is no share of CPU; write it like 25%% or 250m (thousandths "
+                         "of one CPU)",
+                         text);
+    *(uint64_t *)destination = value * factor;
+    return 0;
+}
+
+/* How one key of a class is read: the limits that it sets, and by which parser. */
+struct class_key {
+    enum limit limits[2];
+    size_t count;
+    enum {
+        CLASS_KEY_CPU,
+        CLASS_KEY_SIZE,
+        CLASS_KEY_NUMBER,
+    } type;
+    uint64_t min, max;
+};
+
+static int class_parse_limit(const char *text, void *destination, const void *argument,
+                             struct error *err)
+{
+    const struct class_key *key = argument;
+    struct class *class = destination;
+    uint64_t value = 0;
+    int r;
+
+    switch (key->type) {
+    case CLASS_KEY_CPU:
+        r = class_parse_cpu(text, &value, NULL, err);
+        break;
+    case CLASS_KEY_SIZE:
+        r = quantity_parse_size(text, &value, err);
+        break;
+    case CLASS_KEY_NUMBER:
+        r = quantity_parse_unsigned(text, key->max, &value, err);
+        break;
+    default:
+        r = error_set(err, -EINVAL, "a key without a type");
+        break;
+    }
+    if (r < 0)
+        return r;
+    if (value < key->min)
+        return error_set(err, -ERANGE, "%llu is too small, %llu is the least",
+                         (unsigned long long)value, (unsigned long long)key->min);
+    for (size_t i = 0; i < key->count; i++)
+        limit_set(&class->limits, key->limits[i], value);
+    return 0;
+}
+
+/* clang-format off */
+#define CLASS_KEY(name, how, least, most, ...)                                                    \
+    { .key = (name), .kind = TEXT_KIND_VALUE, .parse = class_parse_limit,                          \
+      .argument = &(const struct class_key){                                                       \
+          .limits = {__VA_ARGS__},                                                                 \
+          .count = sizeof((enum limit[]){__VA_ARGS__}) / sizeof(enum limit),                       \
+          .type = (how), .min = (least), .max = (most)} }
+
+const struct text_key class_keys[] = {
+    CLASS_KEY("cpu", CLASS_KEY_CPU, 0, 0, LIMIT_CPU_MILLIS),
+    CLASS_KEY("cpu_weight", CLASS_KEY_NUMBER, 1, 10000, LIMIT_CPU_WEIGHT),
+    CLASS_KEY("memory_max", CLASS_KEY_SIZE, 0, 0, LIMIT_MEMORY_MAX),
+    CLASS_KEY("memory_high", CLASS_KEY_SIZE, 0, 0, LIMIT_MEMORY_HIGH),
+    CLASS_KEY("swap_max", CLASS_KEY_SIZE, 0, 0, LIMIT_SWAP_MAX),
+    CLASS_KEY("pids_max", CLASS_KEY_NUMBER, 0, 4194304, LIMIT_PIDS_MAX),
+    CLASS_KEY("io_bps", CLASS_KEY_SIZE, 0, 0, LIMIT_IO_READ_BPS, LIMIT_IO_WRITE_BPS),
+    CLASS_KEY("io_read_bps", CLASS_KEY_SIZE, 0, 0, LIMIT_IO_READ_BPS),
+    CLASS_KEY("io_write_bps", CLASS_KEY_SIZE, 0, 0, LIMIT_IO_WRITE_BPS),
+    CLASS_KEY("iops", CLASS_KEY_NUMBER, 0, UINT32_MAX, LIMIT_IO_READ_IOPS, LIMIT_IO_WRITE_IOPS),
+    CLASS_KEY("io_read_iops", CLASS_KEY_NUMBER, 0, UINT32_MAX, LIMIT_IO_READ_IOPS),
+    CLASS_KEY("io_write_iops", CLASS_KEY_NUMBER, 0, UINT32_MAX, LIMIT_IO_WRITE_IOPS),
+    CLASS_KEY("open_files", CLASS_KEY_NUMBER, 16, 1048576, LIMIT_OPEN_FILES),
+    CLASS_KEY("core_size", CLASS_KEY_SIZE, 0, 0, LIMIT_CORE_SIZE),
+    {.key = NULL},
+};
+/* clang-format on */

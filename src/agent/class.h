@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "text/schema.h"
+#include "wire/limits.h"
+
+struct error;
+
+/*
+ * Classes: named sets of limits. Five are shipped; the configuration changes them and adds more.
+ * A key given for a shipped class changes that limit only; the others stay as shipped.
+ */
+
+#define CLASS_NAME_MAX 64 /* 63 characters, the rule of a job's display name, and the NUL */
+#define CLASSES_MAX    64
+
+struct class
+{
+    char name[CLASS_NAME_MAX];
+    struct limits limits;
+};
+
+struct classes {
+    struct class list[CLASSES_MAX];
+    size_t count;
+};
+
+/* default, small, medium, large, telehandler (see docs/hoistd.yaml.5). */
+void classes_init_shipped(struct classes *classes);
+
+/* NULL when there is none of that name. */
+struct class *classes_find(struct classes *classes, const char *name);
+const struct class *classes_find_const(const struct classes *classes, const char *name);
+
+/* For the row `classes:` of the configuration: finds or adds the class `name` (text_member_fn). */
+int classes_member(void *destination, const char *name, void **ret, struct error *err);
+
+/* The keys of one class (`destination` is a struct class). */
+extern const struct text_key class_keys[];
+
+/* "25%", "250m" or "250" (thousandths of one CPU) → thousandths; `destination` is a uint64_t. */
+int class_parse_cpu(const char *text, void *destination, const void *argument, struct error *err);

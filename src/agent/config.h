@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/class.h"
+#include "agent/setting.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+struct buffer;
+struct error;
+
+/*
+ * What hoistd was told: defaults, then hoistd.yaml, then flags; the last one wins.
+ */
+
+#define CONFIG_FILE_DEFAULT "/etc/hoist/hoistd.yaml"
+#define CONFIG_HOST_MAX     46 /* INET6_ADDRSTRLEN */
+
+struct config_address {
+    char host[CONFIG_HOST_MAX]; /* numeric */
+    uint16_t port;              /* 0: any free one */
+};
+
+enum config_unenforced {
+    CONFIG_UNENFORCED_REFUSE,
+    CONFIG_UNENFORCED_WARN,
+};
+
+struct config {
+    char *file; /* that was read; NULL: none */
+
+    struct config_address listen;
+    char *state_dir;
+    char *tls_cert;
+    char *tls_key;
+    char *tls_key_passphrase_file;
+    char *tls_client_ca;
+    char *tls_crl;
+    bool tls_strict;
+
+    struct classes classes;
+    char *default_class;
+    int unenforced_limits; /* enum config_unenforced */
+
+    usec_t output_retain;
+    uint64_t jobs_max;
+    uint64_t threads; /* 0: one for each CPU */
+    uint64_t peers_connections;
+    uint64_t peers_per_address;
+    uint64_t peers_per_principal;
+    uint64_t peers_streams_per_principal;
+
+    int log_format;
+    int log_level;
+
+    struct setting_origin origins[SETTINGS_MAX]; /* as `settings` */
+};
+
+void config_done(struct config *config);
+#define _cleanup_config_ _cleanup_(config_done)
+
+/* What hoistd should do instead of serving. */
+enum config_request {
+    CONFIG_SERVE,
+    CONFIG_PRINT,   /* --print-config */
+    CONFIG_HELP,    /* --help */
+    CONFIG_VERSION, /* --version */
+};
+
+/*
+ * Reads the command line and the file that it names (or CONFIG_FILE_DEFAULT, which may be missing).
+ * Returns 0, or a negative errno with a sentence that names the flag, or file, line and column.
+ */
+int config_load(int argc, char **argv, struct config *ret, enum config_request *ret_request,
+                struct error *err);
+
+/* Is everything there that serving needs, and does it fit together? */
+int config_check(const struct config *config, struct error *err);
+
+/* Appends the values in force, as YAML, each with a comment that says where it came from. */
+int config_print(const struct config *config, struct buffer *out);
+
+/* Appends the text of --help. */
+int config_print_help(struct buffer *out);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "agent/class.h"
+
+struct api_error;
+
+/*
+ * The limits of one job: what its class says, changed by what the specification asks for, never
+ * beyond a ceiling. The class is a ceiling too (a job may ask for less than its class gives), and
+ * so is what the launcher allows; 0 counts as "no limit", which is beyond every ceiling, but for
+ * swap_max, where 0 is the least.
+ * Returns 0, or -EREMOTEIO with OVER_CEILING: metadata "limit", "ceiling", "set_by".
+ */
+int limits_choose(const struct class *class, const struct limits *asked,
+                  const struct limits *launcher, struct limits *ret, struct api_error *error);

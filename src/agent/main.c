@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sysexits.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/call-log.h"
+#include "agent/call.h"
+#include "agent/confine.h"
+#include "agent/core.h"
+#include "agent/startup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/strv.h"
+#include "grpc/server.h"
+#include "grpc/tls.h"
+#include "wire/launcher-client.h"
+#include "worker/spawner-launcher.h"
+#include "worker/worker.h"
+
+/*
+ * hoistd from its first to its last breath. The core thread does all of this; what it starts are
+ * the store's thread (in the worker) and the connection threads (in the gRPC server).
+ *
+ *   configuration → launcher: Hello, Listen → worker (finds its jobs again) → server → Ready
+ *
+ * A mistake in the configuration ends it with EX_CONFIG, which tells the launcher not to try again;
+ * any other failure with 1, after which it does.
+ */
+
+#define DRAIN_PATIENCE (5 * USEC_PER_SEC) /* calls under way may end until then */
+
+/* What main() holds beside the agent itself. */
+struct program {
+    struct agent agent;
+    struct launcher_client *client;
+    struct spawner *spawner;
+    struct tls_context *tls;
+    int listen_fd;
+    uint16_t port;
+    sd_event_source *drained;
+    int exit_status;
+};
+
+/* ---- going down ---- */
+
+static int program_drained(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct program *program = userdata;
+
+    (void)source;
+    (void)fd;
+    (void)events;
+    return sd_event_exit(program->agent.event, program->exit_status);
+}
+
+/* Takes no new calls; those under way may end; then the loop ends. Jobs run on. */
+static void program_shut_down(struct program *program, const char *why, int exit_status)
+{
+    struct agent *agent = &program->agent;
+
+    if (atomic_exchange(&agent->shutting_down, true))
+        return;
+    log_info("shutting down: %s; jobs run on", why);
+    program->exit_status = exit_status;
+    if (!agent->server ||
+        sd_event_add_io(agent->event, &program->drained, grpc_server_drained_fd(agent->server),
+                        EPOLLIN, program_drained, program) < 0) {
+        (void)sd_event_exit(agent->event, exit_status);
+        return;
+    }
+    grpc_server_drain(agent->server, clock_boot() + DRAIN_PATIENCE);
+}
+
+static int program_signalled(sd_event_source *source, const struct signalfd_siginfo *info,
+                             void *userdata)
+{
+    (void)source;
+    (void)info;
+    program_shut_down(userdata, "asked to by a signal", EXIT_SUCCESS);
+    return 0;
+}
+
+/* The launcher ends, or has died: without it no job can be started, and it starts a new hoistd. */
+static void program_launcher_stopping(void *owner)
+{
+    program_shut_down(owner, "hoist-launcher is stopping", EXIT_SUCCESS);
+}
+
+static void program_launcher_gone(const struct error *err, void *owner)
+{
+    struct program *program = owner;
+
+    log_error("hoist-launcher: %s", err->text);
+    program_shut_down(program, "hoist-launcher is gone", EXIT_FAILURE);
+}
+
+/* ---- certificates ---- */
+
+static int program_load_tls(const struct program *program, struct tls_context **ret,
+                            struct error *err)
+{
+    const struct config *config = &program->agent.config;
+    const struct tls_server_options options = {
+        .cert = config->tls_cert,
+        .key = config->tls_key,
+        .key_passphrase_file = config->tls_key_passphrase_file,
+        .client_ca = config->tls_client_ca,
+        .crl = config->tls_crl,
+        .strict = config->tls_strict,
+    };
+
+    return tls_context_new_server(&options, ret, err);
+}
+
+/* SIGHUP: certificates, CAs and revocation lists anew; what doesn't check leaves the old in force.
+ */
+static int program_reload(sd_event_source *source, const struct signalfd_siginfo *info,
+                          void *userdata)
+{
+    struct program *program = userdata;
+    struct tls_context *tls;
+    struct error err;
+
+    (void)source;
+    (void)info;
+    if (program_load_tls(program, &tls, &err) < 0) {
+        log_error("certificates were not reloaded, the old ones stay in force: %s", err.text);
+        return 0;
+    }
+    tls_context_unref(program->tls);
+    program->tls = tls;
+    if (program->agent.server)
+        grpc_server_set_tls(program->agent.server, tls);
+    log_info("certificates reloaded");
+    return 0;
+}
+
+/* ---- serving ---- */
+
+static void program_ready_told(const struct error *err, void *owner)
+{
+    (void)owner;
+    if (err)
+        log_error("hoist-launcher doesn't take the ready message: %s", err->text);
+}
+
+static int program_serve(struct program *program, struct error *err)
+{
+    struct agent *agent = &program->agent;
+    const struct grpc_server_options options = {
+        .listen_fd = program->listen_fd,
+        .threads = (unsigned)agent->config.threads,
+        .tls = program->tls,
+        .methods = method_table(),
+        .method_count = methods_count,
+        .handlers = &agent_handlers,
+        .arg = agent,
+        .limits =
+            {
+                .connections = (unsigned)agent->config.peers_connections,
+                .connections_per_address = (unsigned)agent->config.peers_per_address,
+                .connections_per_principal = (unsigned)agent->config.peers_per_principal,
+                .streams_per_principal = (unsigned)agent->config.peers_streams_per_principal,
+            },
+    };
+    char address[LAUNCHER_ADDRESS_MAX];
+    int r = grpc_server_new(&options, &agent->server, err);
+
+    if (r < 0)
+        return r;
+    snprintf(address, sizeof(address), strchr(agent->config.listen.host, ':') ? "[%s]:%u" : "%s:%u",
+             agent->config.listen.host, (unsigned)program->port);
+    log_event(LOG_LEVEL_INFO, "ready", LOG_TEXT("address", address),
+              LOG_TEXT("version", HOIST_VERSION),
+              LOG_TEXT("cgroup_root", agent->launcher.cgroup_root));
+    return launcher_client_ready(program->client, address, program_ready_told, program, err);
+}
+
+/* The worker has found its jobs again. */
+static void program_worker_ready(struct worker_reply *reply, void *userdata)
+{
+    struct program *program = userdata;
+    struct error err;
+
+    if (reply->failure) {
+        log_error("the jobs can't be found again: %s", reply->failure->error.text);
+        (void)sd_event_exit(program->agent.event, EXIT_FAILURE);
+    } else if (program_serve(program, &err) < 0) {
+        log_error("can't serve: %s", err.text);
+        (void)sd_event_exit(program->agent.event, EXIT_FAILURE);
+    }
+}
+
+static void program_trouble(const struct id *job, const struct error *err, void *userdata)
+{
+    char id[ID_TEXT_MAX];
+
+    (void)userdata;
+    log_event(LOG_LEVEL_WARNING, err->text, LOG_TEXT("job", job ? id_format(job, id) : NULL));
+}
+
+static int program_open_worker(struct program *program, struct error *err)
+{
+    const struct agent *agent = &program->agent;
+    const bool rootless = agent->launcher.rootless;
+    const struct worker_options options = {
+        .state_dir = agent->config.state_dir,
+        .event = agent->event,
+        .spawner = program->spawner,
+        .uid_low = rootless ? 0 : agent->launcher.job_uid_min,
+        .uid_high = rootless ? 0 : agent->launcher.job_uid_max,
+        .uid_fixed = agent->launcher.agent_uid,
+        .retain = agent->config.output_retain,
+        .jobs_max = agent->config.jobs_max,
+        .ready = program_worker_ready,
+        .ended = call_log_ended,
+        .trouble = program_trouble,
+        .userdata = program,
+    };
+    int r = worker_open(&options, &program->agent.worker, err);
+
+    if (r == 0)
+        program->spawner = NULL; /* taken */
+    return r;
+}
+
+/* ---- start ---- */
+
+static int program_catch(struct program *program, int signal, sd_event_signal_handler_t handler,
+                         struct error *err)
+{
+    int r = sd_event_add_signal(program->agent.event, NULL, signal, handler, program);
+
+    return r < 0 ? error_set(err, r, "can't catch a signal: %s", strerror(-r)) : 0;
+}
+
+/* Signals are blocked before there is any thread, so that all of them inherit it. */
+static int program_make_loop(struct program *program, struct error *err)
+{
+    sigset_t set;
+    int r;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_SETMASK, &set, NULL);
+    r = sd_event_new(&program->agent.event);
+    if (r < 0)
+        return error_set(err, r, "can't make an event loop: %s", strerror(-r));
+    r = program_catch(program, SIGTERM, program_signalled, err);
+    if (r == 0)
+        r = program_catch(program, SIGINT, program_signalled, err);
+    if (r == 0)
+        r = program_catch(program, SIGHUP, program_reload, err);
+    return r < 0 ? r : core_new(program->agent.event, &program->agent.core, err);
+}
+
+static int program_meet_launcher(struct program *program, struct error *err)
+{
+    _cleanup_close_ int fd = FD_NONE;
+    int r = launcher_client_fd_from_env(&fd, err);
+
+    if (r < 0)
+        return r;
+    r = launcher_client_new(fd, program_launcher_stopping, program, &program->client, err);
+    if (r < 0)
+        return r;
+    fd = FD_NONE; /* taken */
+    r = startup_hello(program->client, &program->agent.launcher, err);
+    if (r == 0)
+        r = startup_listen(program->client, &program->agent.config.listen, &program->listen_fd,
+                           &program->port, err);
+    return r;
+}
+
+static int program_start(struct program *program, struct error *err)
+{
+    int r = program_make_loop(program, err);
+
+    if (r == 0)
+        r = program_meet_launcher(program, err);
+    if (r == 0)
+        r = spawner_launcher_new(program->agent.event, program->client, &program->agent.launcher,
+                                 program_launcher_gone, program, &program->spawner, err);
+    return r < 0 ? r : program_open_worker(program, err);
+}
+
+static void program_done(struct program *program)
+{
+    struct agent *agent = &program->agent;
+
+    sd_event_source_unref(program->drained);
+    /* First the threads that make calls, then what answers them. */
+    agent->server = grpc_server_free(agent->server);
+    agent->worker = worker_close(agent->worker);
+    agent->core = core_free(agent->core);
+    spawner_free(program->spawner);
+    launcher_client_free(program->client);
+    fd_close(program->listen_fd);
+    tls_context_unref(program->tls);
+    sd_event_unref(agent->event);
+    config_done(&agent->config);
+}
+
+/* --help and the like: what they ask for goes to stdout. */
+static int program_print(const struct config *config, enum config_request request)
+{
+    _cleanup_buffer_ struct buffer out = {0};
+    int r;
+
+    if (request == CONFIG_HELP)
+        r = config_print_help(&out);
+    else if (request == CONFIG_VERSION)
+        r = buffer_append_text(&out, "hoistd " HOIST_VERSION "\n");
+    else
+        r = config_print(config, &out);
+    if (r == 0)
+        r = fd_write_full(STDOUT_FILENO, buffer_bytes(&out), buffer_size(&out));
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* What a wrong configuration, key or certificate is: trying again would not mend it. */
+static int program_configure(struct program *program, struct error *err)
+{
+    int r = config_check(&program->agent.config, err);
+
+    return r < 0 ? r : program_load_tls(program, &program->tls, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = {.listen_fd = FD_NONE};
+    enum config_request request;
+    struct error err;
+    int status;
+
+    if (config_load(argc, argv, &program.agent.config, &request, &err) < 0) {
+        fprintf(stderr, "hoistd: %s\n", err.text);
+        return EX_CONFIG;
+    }
+    if (request != CONFIG_SERVE) {
+        status = program_print(&program.agent.config, request);
+        config_done(&program.agent.config);
+        return status;
+    }
+    log_init("hoistd", (enum log_format)program.agent.config.log_format,
+             (enum log_level)program.agent.config.log_level);
+    if (confine_self(&err) < 0 || program_configure(&program, &err) < 0) {
+        log_error("%s", err.text);
+        program_done(&program);
+        return EX_CONFIG;
+    }
+    program.agent.start_time = clock_wall();
+    if (gethostname(program.agent.host, sizeof(program.agent.host) - 1) < 0)
+        program.agent.host[0] = 0;
+    if (program_start(&program, &err) < 0) {
+        log_error("%s", err.text);
+        status = EXIT_FAILURE;
+    } else {
+        status = sd_event_loop(program.agent.event);
+    }
+    program_done(&program);
+    log_info("ended");
+    return status < 0 ? EXIT_FAILURE : status;
+}

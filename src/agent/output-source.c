@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/output-source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "agent/call.h"
+#include "agent/output-message.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "output/totals.h"
+#include "output/watch.h"
+
+/* A quiet job's followers hear so often that it lives and where its output ends. */
+#define HEARTBEAT_INTERVAL (15 * USEC_PER_SEC)
+
+struct output_source {
+    struct source source;
+    struct agent_call *call;
+    struct grpc_call *grpc;
+    struct output_reader *reader;
+    struct output_follower *follower; /* NULL: not following */
+    struct grpc_timer *heartbeat;     /* NULL: not following */
+    bool heartbeat_due;
+    bool summarised;  /* the last message was made */
+    size_t head_size; /* of the last chunk's message: the guess for the next */
+};
+
+/* ---- one watch for each thread ---- */
+
+static void watch_ready(int fd, uint32_t events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    (void)output_watch_dispatch(arg); /* what can't be read now is polled for: watch.h */
+}
+
+int output_source_thread_start(struct grpc_thread *thread, void *arg)
+{
+    struct output_watch *watch = NULL;
+    struct error err;
+    int r = output_watch_new(&watch, &err);
+
+    (void)arg;
+    if (r < 0)
+        return r;
+    if (output_watch_trouble(watch) < 0)
+        log_warning("followers are woken ten times a second: inotify refused an instance (%s); "
+                    "raise fs.inotify.max_user_instances",
+                    strerror(-output_watch_trouble(watch)));
+    r = grpc_thread_add_fd(thread, output_watch_fd(watch), EPOLLIN, watch_ready, watch);
+    if (r < 0) {
+        output_watch_free(watch);
+        return r;
+    }
+    grpc_thread_set_user(thread, watch);
+    return 0;
+}
+
+void output_source_thread_stop(struct grpc_thread *thread, void *arg)
+{
+    struct output_watch *watch = grpc_thread_user(thread);
+
+    (void)arg;
+    grpc_thread_remove_fd(thread, output_watch_fd(watch));
+    output_watch_free(watch);
+}
+
+/* ---- messages ---- */
+
+static enum grpc_pull put_message(Hoist__V1__StreamOutputResponse *response, uint8_t *buffer,
+                                  size_t *ret_size)
+{
+    *ret_size = protobuf_c_message_pack(&response->base, buffer);
+    return GRPC_PULL_MESSAGE;
+}
+
+static enum grpc_pull put_gap(const struct output_chunk *chunk, uint8_t *buffer, size_t *ret_size)
+{
+    Hoist__V1__StreamOutputResponse response = HOIST__V1__STREAM_OUTPUT_RESPONSE__INIT;
+    Hoist__V1__OutputGap gap = HOIST__V1__OUTPUT_GAP__INIT;
+
+    gap.start = chunk->offset;
+    gap.end = chunk->gap_end;
+    response.kind_case = HOIST__V1__STREAM_OUTPUT_RESPONSE__KIND_GAP;
+    response.gap = &gap;
+    return put_message(&response, buffer, ret_size);
+}
+
+static enum grpc_pull put_heartbeat(struct output_source *source, uint8_t *buffer, size_t *ret_size)
+{
+    Hoist__V1__StreamOutputResponse response = HOIST__V1__STREAM_OUTPUT_RESPONSE__INIT;
+    Hoist__V1__OutputHeartbeat heartbeat = HOIST__V1__OUTPUT_HEARTBEAT__INIT;
+
+    source->heartbeat_due = false;
+    heartbeat.end_offset = output_reader_offset(source->reader);
+    response.kind_case = HOIST__V1__STREAM_OUTPUT_RESPONSE__KIND_HEARTBEAT;
+    response.heartbeat = &heartbeat;
+    return put_message(&response, buffer, ret_size);
+}
+
+/* The last message; its totals are the job's, its bytes and checksum are this call's. */
+static enum grpc_pull put_summary(struct output_source *source, bool complete, uint8_t *buffer,
+                                  size_t *ret_size)
+{
+    Hoist__V1__StreamOutputResponse response = HOIST__V1__STREAM_OUTPUT_RESPONSE__INIT;
+    Hoist__V1__OutputSummary summary = HOIST__V1__OUTPUT_SUMMARY__INIT;
+    struct output_totals totals = {.end = 0};
+    struct error err = {.code = 0};
+
+    if (output_totals_update(output_reader_index_fd(source->reader), &totals, &err) < 0) {
+        (void)grpc_call_fail(source->grpc, GRPC_STATUS_DATA_LOSS, err.text, NULL, 0);
+        return GRPC_PULL_END;
+    }
+    summary.complete = complete;
+    summary.end_offset = output_reader_offset(source->reader);
+    summary.stdout_bytes = totals.stdout_bytes;
+    summary.stderr_bytes = totals.stderr_bytes;
+    summary.crc32c = output_reader_crc(source->reader);
+    summary.bytes = output_reader_bytes(source->reader);
+    response.kind_case = HOIST__V1__STREAM_OUTPUT_RESPONSE__KIND_SUMMARY;
+    response.summary = &summary;
+    source->summarised = true;
+    return put_message(&response, buffer, ret_size);
+}
+
+static enum grpc_pull fail_reading(struct output_source *source, int code, const struct error *err)
+{
+    struct agent_call *call = source->call;
+
+    if (code == -ERANGE)
+        api_error_set(&call->error, HOIST__V1__REASON__REASON_OFFSET_OUT_OF_RANGE, "%s", err->text);
+    else
+        api_error_set(&call->error, HOIST__V1__REASON__REASON_OUTPUT_DAMAGED, "%s", err->text);
+    agent_call_refuse(call, source->grpc, &call->error);
+    return GRPC_PULL_END;
+}
+
+static enum grpc_pull output_source_pull(struct grpc_call *grpc, uint8_t *buffer, size_t room,
+                                         size_t *ret_size, void *arg)
+{
+    struct output_source *source = arg;
+    struct output_chunk chunk;
+    struct error err;
+    int r;
+
+    if (source->summarised)
+        return GRPC_PULL_END;
+    r = output_reader_next(source->reader, false, buffer + source->head_size,
+                           room - OUTPUT_MESSAGE_HEAD_MAX, &chunk, &err);
+    if (r < 0)
+        return fail_reading(source, r, &err);
+    switch ((enum output_result)r) {
+    case OUTPUT_CHUNK:
+        *ret_size = output_message_write(&chunk, buffer, source->head_size);
+        source->head_size = *ret_size - chunk.size;
+        return GRPC_PULL_MESSAGE;
+    case OUTPUT_GAP:
+        return put_gap(&chunk, buffer, ret_size);
+    case OUTPUT_COMPLETE:
+        return put_summary(source, true, buffer, ret_size);
+    case OUTPUT_SKIPPED:
+        grpc_call_resume(grpc); /* after the thread's other calls had their turn */
+        return GRPC_PULL_WAIT;
+    case OUTPUT_AT_END:
+    default:
+        break;
+    }
+    if (!source->follower)
+        return put_summary(source, false, buffer, ret_size);
+    if (source->heartbeat_due)
+        return put_heartbeat(source, buffer, ret_size);
+    grpc_timer_set(source->heartbeat, clock_boot() + HEARTBEAT_INTERVAL);
+    return GRPC_PULL_WAIT;
+}
+
+static const struct grpc_source_ops output_source_ops = {.pull = output_source_pull};
+
+/* ---- start and end ---- */
+
+static void output_source_free(struct source *base)
+{
+    struct output_source *source = (struct output_source *)(void *)base;
+
+    output_follower_leave(source->follower);
+    grpc_timer_free(source->heartbeat);
+    output_reader_close(source->reader);
+    free(source);
+}
+
+static void output_changed(void *userdata)
+{
+    struct output_source *source = userdata;
+
+    grpc_call_resume(source->grpc);
+}
+
+static void heartbeat_elapsed(void *arg)
+{
+    struct output_source *source = arg;
+
+    source->heartbeat_due = true;
+    grpc_call_resume(source->grpc);
+}
+
+static unsigned streams_of(const Hoist__V1__StreamOutputRequest *request)
+{
+    unsigned streams = 0;
+
+    for (size_t i = 0; i < request->n_streams; i++)
+        streams |= OUTPUT_STREAM_BIT((unsigned)request->streams[i]);
+    return streams ? streams : OUTPUT_STREAMS_ALL;
+}
+
+static int output_source_follow(struct output_source *source)
+{
+    struct grpc_thread *thread = grpc_call_thread(source->grpc);
+
+    source->heartbeat = grpc_timer_new(thread, heartbeat_elapsed, source);
+    if (!source->heartbeat)
+        return -ENOMEM;
+    return output_watch_follow(grpc_thread_user(thread), output_reader_index_fd(source->reader),
+                               output_changed, source, &source->follower);
+}
+
+static int output_source_open(struct output_source *source, struct error *err)
+{
+    const Hoist__V1__StreamOutputRequest *request =
+        (const Hoist__V1__StreamOutputRequest *)(void *)source->call->request;
+    struct worker_output *output = source->call->output;
+    struct output_files files = {TAKE_FD(output->data), TAKE_FD(output->index)};
+    int r =
+        output_reader_open(&files, request->offset, streams_of(request), 0, &source->reader, err);
+
+    if (r < 0) {
+        output_files_close(&files);
+        return r;
+    }
+    if (request->follow) {
+        r = output_source_follow(source);
+        if (r < 0)
+            return error_set(err, r, "the agent has no memory left");
+    }
+    return 0;
+}
+
+void output_source_start(struct agent_call *call, struct grpc_call *grpc)
+{
+    struct output_source *source = calloc(1, sizeof(*source));
+    struct error err;
+    int r;
+
+    if (!source) {
+        (void)grpc_call_fail(grpc, GRPC_STATUS_RESOURCE_EXHAUSTED, "the agent has no memory left",
+                             NULL, 0);
+        return;
+    }
+    source->source.free = output_source_free;
+    source->call = call;
+    source->grpc = grpc;
+    source->head_size = OUTPUT_MESSAGE_HEAD_MAX / 2;
+    call->source = &source->source;
+    r = output_source_open(source, &err);
+    if (r < 0)
+        (void)fail_reading(source, r, &err);
+    else
+        (void)grpc_call_set_source(grpc, &output_source_ops, source);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/agent.h"
+#include "agent/call.h"
+#include "agent/job-request.h"
+#include "agent/rpc.h"
+
+void rpc_start_job(struct agent_call *call)
+{
+    const Hoist__V1__StartJobRequest *request =
+        (const Hoist__V1__StartJobRequest *)(void *)call->request;
+    struct worker_caller caller = agent_call_caller(call);
+    _cleanup_job_spec_ struct job_spec spec = JOB_SPEC_NULL;
+    int r;
+
+    if (job_spec_from_request(call->agent, request, &spec, &call->error) < 0) {
+        agent_call_finish_error(call);
+        return;
+    }
+    r = worker_start(call->agent->worker, &caller, &spec, request->request_id, agent_call_done_job,
+                     call, &call->operation);
+    if (r < 0)
+        agent_call_finish_errno(call, r);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/setting.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/class.h"
+#include "agent/config.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/quantity.h"
+#include "text/value.h"
+
+static const char *const unenforced_names[] = {"refuse", "warn", NULL};
+static const char *const log_format_choices[] = {"text", "json", NULL};
+static const char *const log_level_choices[] = {"error", "warning", "info", "debug", NULL};
+
+static const struct text_range jobs_range = {1, 65536};
+static const struct text_range thread_range = {0, 256};
+static const struct text_range peer_range = {1, 1000000};
+
+/* "127.0.0.1:7443" or "[::1]:7443" into a struct config_address. */
+static int parse_address(const char *text, void *destination, const void *argument,
+                         struct error *err)
+{
+    struct config_address address = {.port = 0};
+    const char *colon = strrchr(text, ':'), *from = text, *to = colon;
+    unsigned char binary[16];
+    uint64_t port;
+    int r;
+
+    (void)argument;
+    if (!colon)
+        return error_set(err, -EINVAL, "no port; write it like 127.0.0.1:7443 or [::1]:7443");
+    if (text[0] == '[' && to > text + 1 && to[-1] == ']') {
+        from++;
+        to--;
+    }
+    if (to == from || (size_t)(to - from) >= sizeof(address.host))
+        return error_set(err, -EINVAL, "no address; write it like 127.0.0.1:7443 or [::1]:7443");
+    memcpy(address.host, from, (size_t)(to - from));
+    if (inet_pton(from == text ? AF_INET : AF_INET6, address.host, binary) != 1)
+        return error_set(err, -EINVAL,
+                         "\"%.45s\" is no numeric address; write it like 127.0.0.1:7443, "
+                         "0.0.0.0:7443 or [::]:7443",
+                         address.host);
+    r = quantity_parse_unsigned(colon + 1, UINT16_MAX, &port, err);
+    if (r < 0)
+        return error_prefix(err, "the port");
+    address.port = (uint16_t)port;
+    *(struct config_address *)destination = address;
+    return 0;
+}
+
+/* --default-cpu and the like: limits of the class "default". */
+static int parse_default_limit(const char *text, void *destination, const void *argument,
+                               struct error *err)
+{
+    struct class *class = classes_find(destination, "default");
+
+    for (const struct text_key *key = class_keys; key->key; key++)
+        if (strcmp(key->key, argument) == 0)
+            return key->parse(text, class, key->argument, err);
+    return error_set(err, -EINVAL, "there is no limit \"%s\"", (const char *)argument);
+}
+
+/* clang-format off */
+#define SETTING(the_key, the_flag, field, the_value, parser, with, text)                           \
+    { .key = (the_key), .flag = (the_flag), .offset = offsetof(struct config, field),              \
+      .parse = (parser), .argument = (with), .value = (the_value), .help = (text) }
+
+const struct setting settings[] = {
+    SETTING("listen", "--listen", listen, "HOST:PORT", parse_address, NULL, "numeric address and port to serve on"),
+    SETTING("state_dir", "--state", state_dir, "DIR", text_parse_path, NULL, "records and output of the jobs; 0700, hoistd's own"),
+    SETTING("tls.cert", "--cert", tls_cert, "FILE", text_parse_path, NULL, "this server's certificate (PEM)"),
+    SETTING("tls.key", "--key", tls_key, "FILE", text_parse_path, NULL, "its private key, readable by nobody else"),
+    SETTING("tls.key_passphrase_file", "--key-passphrase-file", tls_key_passphrase_file, "FILE", text_parse_path, NULL, "first line: passphrase of the key"),
+    SETTING("tls.client_ca", "--client-ca", tls_client_ca, "FILE", text_parse_path, NULL, "bundle of the CAs whose clients are let in"),
+    SETTING("tls.crl", "--crl", tls_crl, "FILE", text_parse_path, NULL, "revocation lists of these CAs"),
+    SETTING("tls.strict", "--tls-strict", tls_strict, NULL, text_parse_bool, NULL, "TLS_AES_256_GCM_SHA384 only"),
+    SETTING("default_class", "--default-class", default_class, "CLASS", text_parse_string, NULL, "class of jobs that name none"),
+    SETTING("default_cpu", "--default-cpu", classes, "SHARE", parse_default_limit, "cpu", "CPU of the class \"default\": 25% or 250m"),
+    SETTING("default_memory", "--default-memory", classes, "SIZE", parse_default_limit, "memory_max", "memory of the class \"default\": 512MB"),
+    SETTING("default_iops", "--default-iops", classes, "NUMBER", parse_default_limit, "iops", "operations a second of the class \"default\""),
+    SETTING("unenforced_limits", "--unenforced-limits", unenforced_limits, "refuse|warn", text_parse_choice, unenforced_names, "what to do with a limit that this host can't enforce"),
+    SETTING("output.retain", "--output-retain", output_retain, "DURATION", text_parse_duration, NULL, "how long jobs are kept after their end"),
+    SETTING("jobs_max", "--jobs-max", jobs_max, "NUMBER", text_parse_unsigned, &jobs_range, "jobs that may live at once"),
+    SETTING("threads", "--threads", threads, "NUMBER", text_parse_unsigned, &thread_range, "connection threads; 0: one for each CPU"),
+    SETTING("peers.connections", "--peers-connections", peers_connections, "NUMBER", text_parse_unsigned, &peer_range, "connections in all"),
+    SETTING("peers.connections_per_address", "--peers-connections-per-address", peers_per_address, "NUMBER", text_parse_unsigned, &peer_range, "connections of one address"),
+    SETTING("peers.connections_per_principal", "--peers-connections-per-principal", peers_per_principal, "NUMBER", text_parse_unsigned, &peer_range, "connections of one principal"),
+    SETTING("peers.streams_per_principal", "--peers-streams-per-principal", peers_streams_per_principal, "NUMBER", text_parse_unsigned, &peer_range, "calls under way of one principal"),
+    SETTING("log.format", "--log-format", log_format, "text|json", text_parse_choice, log_format_choices, "form of the log lines on stderr"),
+    SETTING("log.level", "--log-level", log_level, "LEVEL", text_parse_choice, log_level_choices, "error, warning, info or debug"),
+};
+/* clang-format on */
+
+const size_t settings_count = ARRAY_SIZE(settings);
+_Static_assert(ARRAY_SIZE(settings) <= SETTINGS_MAX, "struct config holds an origin for each");

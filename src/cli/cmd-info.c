@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "base/utf8.h"
+#include "cli/command.h"
+#include "cli/message-emit.h"
+#include "cli/session.h"
+#include "cli/show-job.h"
+
+static void line(const char *key, const char *text)
+{
+    _cleanup_free_ char *shown = utf8_escape(text);
+
+    printf("%-14s %s\n", key, shown ? shown : "");
+}
+
+static void show_class(const Hoist__V1__ClassInfo *class)
+{
+    static const char *const names[] = {
+        "cpu_millis",  "cpu_weight",   "memory_max",   "memory_high",   "swap_max",   "pids_max",
+        "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops", "open_files", "core_size",
+    };
+    _cleanup_free_ char *name = utf8_escape(class->name);
+
+    printf("class %-12s", name ? name : "");
+    for (size_t i = 0; class->limits && i < ARRAY_SIZE(names); i++) {
+        char text[LIMIT_TEXT_MAX];
+        uint64_t value;
+
+        if (api_limits_get(class->limits, names[i], &value) == 1)
+            printf(" %s=%s", names[i], limit_text(names[i], value, text));
+    }
+    putchar('\n');
+}
+
+static void show_support(const Hoist__V1__GetInfoResponse *info)
+{
+    for (size_t i = 0; i < info->n_limits; i++) {
+        const Hoist__V1__LimitSupport *limit = info->limits[i];
+        _cleanup_free_ char *name = utf8_escape(limit->name), *detail = utf8_escape(limit->detail);
+
+        printf("%-14s %-14s %s%s%s\n", i == 0 ? "limits" : "", name ? name : "",
+               limit->enforceable ? "enforceable" : "NOT enforceable",
+               detail && detail[0] ? ": " : "", detail ? detail : "");
+    }
+}
+
+static void show_info(const Hoist__V1__GetInfoResponse *info)
+{
+    line("agent", info->version);
+    line("host", info->host);
+    line("kernel", info->kernel);
+    line("cgroup root", info->cgroup_root);
+    printf("%-14s %u running, %u kept\n", "jobs", info->jobs_running, info->jobs_kept);
+    line("default class", info->default_class);
+    for (size_t i = 0; i < info->n_classes; i++)
+        show_class(info->classes[i]);
+    line("unenforced", info->unenforced_limits);
+    show_support(info);
+    for (size_t i = 0; i < info->n_degradations; i++)
+        line(i == 0 ? "degraded" : "", info->degradations[i]);
+}
+
+int cmd_info(struct session *session)
+{
+    Hoist__V1__GetInfoRequest request = HOIST__V1__GET_INFO_REQUEST__INIT;
+    _cleanup_api_message_ Hoist__V1__GetInfoResponse *info = NULL;
+
+    if (session_call_as(session, METHOD_AGENT("GetInfo"), &request, hoist__v1__get_info_response,
+                        &info) < 0)
+        return EXIT_FAILED;
+    if (session->format != OUTPUT_FORMAT_TABLE)
+        return message_print(session, &info->base) < 0 ? EXIT_FAILED : EXIT_OK;
+    show_info(info);
+    return EXIT_OK;
+}
