@@ -21,7 +21,7 @@ struct error;
 
 #define TEXT_SIZE_MAX  (1024 * 1024)
 #define TEXT_DEPTH_MAX 16
-#define TEXT_NODES_MAX 20000
+#define TEXT_NODES_MAX 10000
 
 /*
  * Parses one value into `destination` (of the type that the table says). `argument` is the table's.
