@@ -75,6 +75,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     (void)session;
     if (frame->hd.type == NGHTTP2_RST_STREAM && was_provoked(http2, frame->rst_stream.error_code))
         count_reset(http2);
+    if (frame->hd.type == NGHTTP2_HEADERS && http2->hooks->headers_sent)
+        http2->hooks->headers_sent(http2, frame);
     return 0;
 }
 
@@ -125,6 +127,7 @@ int http2_init(struct http2 *http2, bool server, const struct http2_hooks *hooks
     int r;
 
     *http2 = (struct http2){
+        .hooks = hooks,
         .is_server = server,
         .owner = owner,
         .now = now,

@@ -19,8 +19,11 @@
  * record.
  */
 
+struct http2_hooks;
+
 struct http2 {
-    nghttp2_session *session; /* owned */
+    nghttp2_session *session;        /* owned */
+    const struct http2_hooks *hooks; /* static */
     bool is_server;
     void *owner; /* the server or client session around this one */
     struct buffer out;
@@ -39,6 +42,7 @@ struct http2_hooks {
     nghttp2_on_frame_recv_callback frame_received;
     nghttp2_on_data_chunk_recv_callback data;
     nghttp2_on_stream_close_callback stream_closed;
+    void (*headers_sent)(struct http2 *http2, const nghttp2_frame *frame); /* may be NULL */
     nghttp2_send_data_callback send_data;
     nghttp2_data_source_read_length_callback read_length;
 };

@@ -63,16 +63,6 @@ static void trailers_set_end(struct trailers *trailers, const struct grpc_result
         trailers_add_bytes(trailers, "grpc-status-details-bin", &trailers->details);
 }
 
-/* The peer may still be sending a request that nobody waits for. */
-static void stop_upload(struct grpc_call *call)
-{
-    nghttp2_session *http2 = call->session->http2.session;
-
-    if (call->request_ended)
-        return;
-    (void)nghttp2_submit_rst_stream(http2, NGHTTP2_FLAG_NONE, call->stream_id, NGHTTP2_NO_ERROR);
-}
-
 /* No memory to say anything: the stream ends abruptly. */
 static void reset(struct grpc_call *call, uint32_t error_code)
 {
@@ -90,11 +80,8 @@ static void send_trailers_only(struct grpc_call *call)
     if (call->end.status == GRPC_STATUS_UNIMPLEMENTED)
         trailers_add(&trailers, http2_text_field("grpc-accept-encoding", "identity"));
     if (nghttp2_submit_response(call->session->http2.session, call->stream_id, trailers.fields,
-                                trailers.count, NULL) != 0) {
+                                trailers.count, NULL) != 0)
         reset(call, NGHTTP2_INTERNAL_ERROR);
-        return;
-    }
-    stop_upload(call);
 }
 
 static int send_trailers(struct grpc_call *call)
@@ -105,7 +92,6 @@ static int send_trailers(struct grpc_call *call)
     if (nghttp2_submit_trailer(call->session->http2.session, call->stream_id, trailers.fields,
                                trailers.count) != 0)
         return -ENOMEM;
-    stop_upload(call);
     return 0;
 }
 
@@ -165,8 +151,6 @@ void call_end_http(struct grpc_call *call, const char *http_status)
     if (nghttp2_submit_response(call->session->http2.session, call->stream_id, &field, 1, NULL) !=
         0)
         reset(call, NGHTTP2_INTERNAL_ERROR);
-    else
-        stop_upload(call);
 }
 
 void call_expire(struct grpc_call *call, const char *text)

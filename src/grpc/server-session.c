@@ -246,12 +246,24 @@ static int on_stream_closed(nghttp2_session *http2, int32_t stream_id, uint32_t 
     return 0;
 }
 
+/* The peer may still be sending a request that nobody waits for. Only now: nghttp2 drops the
+ * HEADERS of a stream that a RST_STREAM is queued for. */
+static void on_headers_sent(struct http2 *http2, const nghttp2_frame *frame)
+{
+    struct grpc_call *call = server_session_call(session_of(http2), frame->hd.stream_id);
+
+    if (call && !call->request_ended && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        (void)nghttp2_submit_rst_stream(http2->session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                        NGHTTP2_NO_ERROR);
+}
+
 static const struct http2_hooks hooks = {
     .begin_headers = on_begin_headers,
     .header = on_header,
     .frame_received = on_frame_received,
     .data = on_data,
     .stream_closed = on_stream_closed,
+    .headers_sent = on_headers_sent,
     .send_data = answer_send_data,
     .read_length = answer_read_length,
 };
