@@ -182,9 +182,11 @@ static int overlay_add_layer(struct search *search, char *layer, const struct mo
     const struct mount_entry *entry;
     char *to = layer;
 
-    for (const char *from = layer; *from; from++) /* "\:" and "\," stand for themselves */
-        if (*from != '\\' || !from[1])
-            *to++ = *from;
+    for (const char *from = layer; *from; from++) {
+        if (*from == '\\' && from[1]) /* "\:", "\," and "\\" stand for what follows */
+            from++;
+        *to++ = *from;
+    }
     *to = '\0';
 
     entry = layer[0] == '/' ? mount_table_find(search->table, layer) : NULL;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "linux/mount-table.h"
+
+static const char text[] =
+    "22 27 0:21 / /proc rw,relatime - proc proc rw\n"
+    "27 1 254:1 /a\\040b / rw,relatime shared:1 master:2 - ext4 /dev/vda1 rw,discard\n"
+    "28 27 0:25 / /mnt/with\\040blank\\134 ro,nosuid - fuse.sshfs host:/x rw,user_id=0\n"
+    "29 27 254:2 / /srv rw - xfs /dev/vda2 rw\n"
+    "30 27 254:3 / /srv rw - xfs /dev/vda3 rw\n";
+
+static void test_mount_table_parse_takes_all_fields(void **unused)
+{
+    _cleanup_mount_table_ struct mount_table table = {0};
+
+    assert_int_equal(mount_table_parse(text, &table, NULL), 0);
+    assert_int_equal(table.count, 5);
+    assert_int_equal(table.entries[1].id, 27);
+    assert_int_equal(table.entries[1].parent, 1);
+    assert_int_equal(table.entries[1].major, 254);
+    assert_int_equal(table.entries[1].minor, 1);
+    assert_string_equal(table.entries[1].root, "/a b");
+    assert_string_equal(table.entries[1].target, "/");
+    assert_string_equal(table.entries[1].options, "rw,relatime");
+    assert_string_equal(table.entries[1].type, "ext4");
+    assert_string_equal(table.entries[1].source, "/dev/vda1");
+    assert_string_equal(table.entries[1].super_options, "rw,discard");
+    assert_string_equal(table.entries[2].target, "/mnt/with blank\\");
+}
+
+static void test_mount_table_parse_refuses_what_is_no_mountinfo(void **unused)
+{
+    static const char *const bad[] = {
+        "hello\n",
+        "22 27 0:21 / /proc rw,relatime\n",
+        "22 27 0:21 / /proc rw,relatime - proc proc\n",
+        "22 27 0 / /proc rw - proc proc rw\n",
+        "x 27 0:21 / /proc rw - proc proc rw\n",
+        "22 27 0:21 / proc rw - proc proc rw\n",
+        "22\n",
+        "\n",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        _cleanup_mount_table_ struct mount_table table = {0};
+        struct error err;
+
+        assert_int_equal(mount_table_parse(bad[i], &table, &err), -EBADMSG);
+        assert_string_equal(err.text, "line 1 of mountinfo is malformed");
+    }
+}
+
+static void test_mount_table_parse_takes_an_empty_file(void **unused)
+{
+    _cleanup_mount_table_ struct mount_table table = {0};
+
+    assert_int_equal(mount_table_parse("", &table, NULL), 0);
+    assert_int_equal(table.count, 0);
+}
+
+static void test_mount_table_read_knows_our_own_proc(void **unused)
+{
+    _cleanup_mount_table_ struct mount_table table = {0};
+
+    assert_int_equal(mount_table_read(&table, NULL), 0);
+    assert_string_equal(mount_table_find(&table, "/proc/self/status")->type, "proc");
+}
+
+static void test_mount_table_find_takes_the_longest_and_the_last(void **unused)
+{
+    _cleanup_mount_table_ struct mount_table table = {0};
+
+    assert_int_equal(mount_table_parse(text, &table, NULL), 0);
+    assert_ptr_equal(mount_table_find(&table, "/srv"), &table.entries[4]);
+    assert_ptr_equal(mount_table_find(&table, "/srv/x"), &table.entries[4]);
+    assert_ptr_equal(mount_table_find(&table, "/srvx"), &table.entries[1]);
+    assert_ptr_equal(mount_table_find(&table, "/proc/1"), &table.entries[0]);
+}
+
+static void test_path_is_below_ends_at_names(void **unused)
+{
+    assert_true(path_is_below("/a/b", "/a"));
+    assert_true(path_is_below("/a", "/a"));
+    assert_true(path_is_below("/a", "/"));
+    assert_true(path_is_below("/", "/"));
+    assert_true(path_is_below("/a/b", "/a/"));
+    assert_false(path_is_below("/ab", "/a"));
+    assert_false(path_is_below("/", "/a"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mount_table_parse_takes_all_fields),
+        cmocka_unit_test(test_mount_table_parse_refuses_what_is_no_mountinfo),
+        cmocka_unit_test(test_mount_table_parse_takes_an_empty_file),
+        cmocka_unit_test(test_mount_table_read_knows_our_own_proc),
+        cmocka_unit_test(test_mount_table_find_takes_the_longest_and_the_last),
+        cmocka_unit_test(test_path_is_below_ends_at_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
