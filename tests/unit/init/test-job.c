@@ -227,7 +227,7 @@ static void test_job_stop_sends_the_signal_and_waits(void **unused)
     REQUIRE_ROOT(&job);
     job_plan_default(&job);
     job_plan_script(&job,
-                    "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 60 & wait; done");
+                    "trap 'echo bye; exit 3' TERM; mkfifo /tmp/f; echo ready; read x <>/tmp/f");
     job_launch(&job, false);
     job_wait_output(&job, 6);
     job_control(&job, CONTROL_STOP, SIGTERM, 30 * USEC_PER_SEC);
@@ -310,7 +310,7 @@ static void test_job_signal_is_no_stop(void **unused)
     REQUIRE_ROOT(&job);
     job_plan_default(&job);
     job_plan_script(&job,
-                    "trap 'echo hup; exit 0' HUP; echo ready; while :; do sleep 60 & wait; done");
+                    "trap 'echo hup; exit 0' HUP; mkfifo /tmp/f; echo ready; read x <>/tmp/f");
     job_launch(&job, false);
     job_wait_output(&job, 6);
     job_control(&job, CONTROL_SIGNAL, SIGHUP, 0);
@@ -522,7 +522,7 @@ static void test_job_term_from_outside_is_a_stop(void **unused)
     job_plan_default(&job);
     job.settings.stop_signal = SIGINT;
     job_plan_script(&job,
-                    "trap 'echo int; exit 4' INT; echo ready; while :; do sleep 60 & wait; done");
+                    "trap 'echo int; exit 4' INT; mkfifo /tmp/f; echo ready; read x <>/tmp/f");
     job_launch(&job, false);
     job_wait_output(&job, 6);
     assert_int_equal(pidref_kill(&job.init, SIGTERM), 0);
