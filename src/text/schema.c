@@ -139,15 +139,20 @@ static int complain_kind(const struct walk *walk, const struct place *place,
 }
 
 /* Puts the place in front of what a parser said. */
-static int complain_value(const struct walk *walk, const struct place *place,
-                          const struct node *node, int code)
+static int complain_at(const struct walk *walk, const struct place *place, unsigned line,
+                       unsigned column, int code)
 {
     char path[PATH_TEXT_SIZE] = "", shown[KEY_SHOWN_MAX];
 
     (void)place_format(place, path, sizeof(path));
-    (void)error_prefix(walk->err, "%s:%u:%u: %s", walk->name, node->line, node->column,
-                       key_shown(path, shown));
+    (void)error_prefix(walk->err, "%s:%u:%u: %s", walk->name, line, column, key_shown(path, shown));
     return code;
+}
+
+static int complain_value(const struct walk *walk, const struct place *place,
+                          const struct node *node, int code)
+{
+    return complain_at(walk, place, node->line, node->column, code);
 }
 
 static int read_value(const struct walk *walk, const struct text_key *row,
@@ -186,6 +191,8 @@ static int read_member(const struct walk *walk, const struct text_key *row,
     int r;
 
     r = row->member(destination, node->key, &member, walk->err);
+    if (r < 0 && node->key)
+        return complain_at(walk, place, node->key_line, node->key_column, r);
     if (r < 0)
         return complain_value(walk, place, node, r);
     /* "small:" with nothing behind it is a member that sets nothing. */

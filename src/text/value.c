@@ -116,7 +116,7 @@ int text_parse_duration(const char *text, void *destination, const void *argumen
 }
 
 /* "a, b or c" */
-static const char *choices_format(char *const *names, char *text, size_t size)
+static const char *choices_format(const char *const *names, char *text, size_t size)
 {
     size_t used = 0;
 
@@ -134,7 +134,7 @@ static const char *choices_format(char *const *names, char *text, size_t size)
 
 int text_parse_choice(const char *text, void *destination, const void *argument, struct error *err)
 {
-    char *const *names = argument;
+    const char *const *names = argument;
     char out[SHOWN_MAX], choices[ERROR_TEXT_MAX / 2];
 
     for (int i = 0; names[i]; i++)

@@ -20,5 +20,5 @@ text_parse_fn text_parse_bool;     /* bool: true or false */
 text_parse_fn text_parse_unsigned; /* uint64_t */
 text_parse_fn text_parse_size;     /* uint64_t: bytes, as quantity_parse_size() */
 text_parse_fn text_parse_duration; /* usec_t, as quantity_parse_duration() */
-text_parse_fn text_parse_choice;   /* int: index in the argument, a NULL-terminated char *const[] */
+text_parse_fn text_parse_choice;   /* int: index in a NULL-ended const char *const[] */
 text_parse_fn text_parse_strings;  /* char **: appended; the parser of a list of texts */
