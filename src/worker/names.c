@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+
+#include <hoist/hoist.h>
+
+#include "base/cleanup.h"
+
+/*
+ * The names of the public enums: those of hoist.v1, without their prefixes.
+ */
+
+static const char *const state_names[] = {
+    [HOIST_STATE_UNSPECIFIED] = "UNSPECIFIED",
+    [HOIST_STATE_QUEUED] = "QUEUED",
+    [HOIST_STATE_STARTING] = "STARTING",
+    [HOIST_STATE_RUNNING] = "RUNNING",
+    [HOIST_STATE_STOPPING] = "STOPPING",
+    [HOIST_STATE_SUCCEEDED] = "SUCCEEDED",
+    [HOIST_STATE_FAILED] = "FAILED",
+    [HOIST_STATE_STOPPED] = "STOPPED",
+    [HOIST_STATE_LOST] = "LOST",
+};
+
+static const char *const cause_names[] = {
+    [HOIST_CAUSE_UNSPECIFIED] = "UNSPECIFIED",
+    [HOIST_CAUSE_EXITED] = "EXITED",
+    [HOIST_CAUSE_SIGNALED] = "SIGNALED",
+    [HOIST_CAUSE_TIMED_OUT] = "TIMED_OUT",
+    [HOIST_CAUSE_CPU_TIME_LIMIT] = "CPU_TIME_LIMIT",
+    [HOIST_CAUSE_OOM_KILLED] = "OOM_KILLED",
+    [HOIST_CAUSE_OUTPUT_LIMIT] = "OUTPUT_LIMIT",
+    [HOIST_CAUSE_START_FAILED] = "START_FAILED",
+    [HOIST_CAUSE_STOPPED_BY_USER] = "STOPPED_BY_USER",
+    [HOIST_CAUSE_AGENT_SHUTDOWN] = "AGENT_SHUTDOWN",
+    [HOIST_CAUSE_LOST] = "LOST",
+};
+
+static const char *const reason_names[] = {
+    [HOIST_REASON_UNSPECIFIED] = "UNSPECIFIED",
+    [HOIST_REASON_MALFORMED_REQUEST] = "MALFORMED_REQUEST",
+    [HOIST_REASON_INVALID_FIELD] = "INVALID_FIELD",
+    [HOIST_REASON_TOO_LARGE] = "TOO_LARGE",
+    [HOIST_REASON_AMBIGUOUS_ID] = "AMBIGUOUS_ID",
+    [HOIST_REASON_INVALID_PAGE_TOKEN] = "INVALID_PAGE_TOKEN",
+    [HOIST_REASON_OFFSET_OUT_OF_RANGE] = "OFFSET_OUT_OF_RANGE",
+    [HOIST_REASON_NO_ROLE] = "NO_ROLE",
+    [HOIST_REASON_IDENTITY_INVALID] = "IDENTITY_INVALID",
+    [HOIST_REASON_JOB_NOT_FOUND] = "JOB_NOT_FOUND",
+    [HOIST_REASON_NAME_TAKEN] = "NAME_TAKEN",
+    [HOIST_REASON_JOB_RUNNING] = "JOB_RUNNING",
+    [HOIST_REASON_JOB_ENDED] = "JOB_ENDED",
+    [HOIST_REASON_UNKNOWN_CLASS] = "UNKNOWN_CLASS",
+    [HOIST_REASON_OVER_CEILING] = "OVER_CEILING",
+    [HOIST_REASON_UNKNOWN_METHOD] = "UNKNOWN_METHOD",
+    [HOIST_REASON_REQUEST_ID_REUSED] = "REQUEST_ID_REUSED",
+    [HOIST_REASON_COMMAND_NOT_FOUND] = "COMMAND_NOT_FOUND",
+    [HOIST_REASON_COMMAND_NOT_EXECUTABLE] = "COMMAND_NOT_EXECUTABLE",
+    [HOIST_REASON_CWD_INVALID] = "CWD_INVALID",
+    [HOIST_REASON_LIMIT_NOT_ENFORCEABLE] = "LIMIT_NOT_ENFORCEABLE",
+    [HOIST_REASON_CGROUP_FAILED] = "CGROUP_FAILED",
+    [HOIST_REASON_OUTPUT_FAILED] = "OUTPUT_FAILED",
+    [HOIST_REASON_SPAWN_FAILED] = "SPAWN_FAILED",
+    [HOIST_REASON_ISOLATION_FAILED] = "ISOLATION_FAILED",
+    [HOIST_REASON_INIT_DIED] = "INIT_DIED",
+    [HOIST_REASON_LAUNCHER_UNAVAILABLE] = "LAUNCHER_UNAVAILABLE",
+    [HOIST_REASON_REFUSED_BY_LAUNCHER] = "REFUSED_BY_LAUNCHER",
+    [HOIST_REASON_STORE_FAILED] = "STORE_FAILED",
+    [HOIST_REASON_TOO_MANY_JOBS] = "TOO_MANY_JOBS",
+    [HOIST_REASON_TOO_MANY_STREAMS] = "TOO_MANY_STREAMS",
+    [HOIST_REASON_SHUTTING_DOWN] = "SHUTTING_DOWN",
+    [HOIST_REASON_INIT_LOST] = "INIT_LOST",
+    [HOIST_REASON_HOST_REBOOTED] = "HOST_REBOOTED",
+    [HOIST_REASON_OUTPUT_WRITE_FAILED] = "OUTPUT_WRITE_FAILED",
+    [HOIST_REASON_OUTPUT_DAMAGED] = "OUTPUT_DAMAGED",
+};
+
+static const char *name_of(const char *const *names, size_t count, unsigned number)
+{
+    return number < count && names[number] ? names[number] : "?";
+}
+
+const char *hoist_state_name(enum hoist_state state)
+{
+    return name_of(state_names, ARRAY_SIZE(state_names), (unsigned)state);
+}
+
+const char *hoist_cause_name(enum hoist_cause cause)
+{
+    return name_of(cause_names, ARRAY_SIZE(cause_names), (unsigned)cause);
+}
+
+const char *hoist_reason_name(enum hoist_reason reason)
+{
+    return name_of(reason_names, ARRAY_SIZE(reason_names), (unsigned)reason);
+}
