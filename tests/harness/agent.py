@@ -17,6 +17,10 @@ from harness.cli import Cli
 REPORT = re.compile(r"(AddressSanitizer|ThreadSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 
 
+# Certificates are made once for a run: most of the time of `dev-agent up` goes into them.
+CERTIFICATES = tempfile.TemporaryDirectory(prefix="hoist-test-pki-")
+
+
 class DevAgentFailed(AssertionError):
     pass
 
@@ -30,8 +34,13 @@ class Agent:
         self.reports_seen = 0
         arguments = [part for key, value in (settings or {}).items() for part in ("--set", f"{key}={value}")]
         arguments += [part for key, value in (launcher or {}).items() for part in ("--launcher", f"{key}={value}")]
+        made = f"{CERTIFICATES.name}/pki"
         try:
+            if os.path.exists(made):
+                shutil.copytree(made, f"{self.dir}/pki")
             self._dev_agent("up", *arguments)
+            if not os.path.exists(made):
+                shutil.copytree(f"{self.dir}/pki", made)
         except BaseException:
             shutil.rmtree(self.dir)
             raise
