@@ -105,10 +105,7 @@ int hoist_turn(struct hoist *hoist, int other_fd, int cancel_fd, struct hoist_er
         {.fd = other_fd > 0 ? other_fd : -1, .events = POLLIN},
         {.fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN},
     };
-    int r = hoist_dispatch(hoist, error);
 
-    if (r < 0)
-        return r;
     if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
         return loop_failed(error, -errno);
     if (fds[2].revents)
@@ -248,6 +245,7 @@ static int open_all(struct hoist *hoist, const struct hoist_options *options,
     r = open_worker(hoist, options, &err);
     if (r < 0)
         return hoist_error_set(error, r, HOIST_REASON_UNSPECIFIED, err.text);
+    r = hoist_dispatch(hoist, error);
     while (r == 0 && !hoist->ready)
         r = hoist_turn(hoist, FD_NONE, FD_NONE, error);
     return r;
