@@ -14,6 +14,9 @@
 
 #include "grpc/bounds.h"
 
+/* Those below are RFC 9113's own. */
+#define FIRST_EXTENSION_TYPE 0x0a
+
 static bool frame_does_work(const nghttp2_frame_hd *head)
 {
     switch (head->type) {
@@ -80,6 +83,17 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
+/* Frames of types that nobody knows are dropped; they are asked for only to be counted. */
+static int unpack_unknown(nghttp2_session *session, void **payload, const nghttp2_frame_hd *head,
+                          void *user_data)
+{
+    (void)session;
+    (void)payload;
+    (void)head;
+    (void)user_data;
+    return NGHTTP2_ERR_CANCEL;
+}
+
 static int http2_callbacks_new(const struct http2_hooks *hooks, nghttp2_session_callbacks **ret)
 {
     nghttp2_session_callbacks *callbacks;
@@ -89,6 +103,7 @@ static int http2_callbacks_new(const struct http2_hooks *hooks, nghttp2_session_
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+    nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, unpack_unknown);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, hooks->begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, hooks->header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, hooks->frame_received);
@@ -112,6 +127,8 @@ static int http2_option_new(bool server, nghttp2_option **ret)
     /* The client's windows follow its reader; a server buffers whole requests within its own
      * limits. */
     nghttp2_option_set_no_auto_window_update(option, !server);
+    for (unsigned type = FIRST_EXTENSION_TYPE; type <= UINT8_MAX; type++)
+        nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
     /* Without this a server that hasn't heard our SETTINGS yet could be sent any number of streams.
      */
     nghttp2_option_set_peer_max_concurrent_streams(option, HTTP2_STREAMS_MAX);
