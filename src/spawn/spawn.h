@@ -86,8 +86,10 @@ int spawn_job(struct spawn_context *context, const struct spawn_spec *spec,
               enum spawn_failure *ret_failure, struct error *err);
 
 /*
- * Kills the command's whole tree (cgroup.kill on cmd/); hoist-init then drains, records and ends.
- * -ENOENT: no such job; -EOPNOTSUPP: jobs have no cgroups here (signal hoist-init instead).
+ * Kills the command's whole tree as it is now (cgroup.kill on cmd/); hoist-init then drains,
+ * records and ends. A command that hoist-init has yet to start is not reached: CONTROL_KILL
+ * (wire/control.h), which waits for hoist-init, comes first, and this is for a tree that outlives
+ * it. -ENOENT: no such job; -EOPNOTSUPP: jobs have no cgroups here.
  */
 int spawn_kill(struct spawn_context *context, const char *group, const struct id *id,
                struct error *err);

@@ -132,6 +132,17 @@ static inline int fixture_job_start(struct spawn_context *context, struct fixtur
     return spawn_job(context, &job->spec, &job->files, &job->result, &job->failure, &job->err);
 }
 
+/* Waits until the command was executed. */
+static inline void fixture_job_wait_started(struct fixture_job *job)
+{
+    struct pollfd end = {.fd = job->result.pidfd, .events = POLLIN};
+
+    do
+        assert_int_equal(state_file_read(job->files.state, &job->state, &job->err), 0);
+    while (job->state.progress.phase == STATE_PHASE_CREATED && poll(&end, 1, 1) == 0);
+    assert_int_equal(job->state.progress.phase, STATE_PHASE_STARTED);
+}
+
 /* Waits until hoist-init has ended, and reads what it left. */
 static inline void fixture_job_wait(struct fixture_job *job)
 {

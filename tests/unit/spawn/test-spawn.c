@@ -295,6 +295,7 @@ static void test_spawn_job_refuses_a_second_job_of_the_same_id(void **unused)
                      -EEXIST);
     assert_int_equal(job.failure, SPAWN_FAILURE_CGROUP);
     assert_jobs(0, 1);
+    fixture_job_wait_started(&job);
     assert_int_equal(spawn_kill(context, "p-tester", &job.spec.id, &job.err), 0);
     fixture_job_wait(&job);
     fixture_job_remove(context, &job);
@@ -308,9 +309,7 @@ static void test_spawn_kill_ends_the_command_and_not_its_record(void **unused)
     NEEDS_CONTEXT();
     fixture_job_init(&job, sleep_argv);
     assert_int_equal(fixture_job_start(context, &job), 0);
-    while (state_file_read(job.files.state, &job.state, &job.err) == 0 &&
-           job.state.progress.phase == STATE_PHASE_CREATED)
-        sched_yield();
+    fixture_job_wait_started(&job);
     assert_int_equal(spawn_kill(context, "p-tester", &job.spec.id, &job.err), 0);
     fixture_job_wait(&job);
     assert_true(job.state.has_exit);
