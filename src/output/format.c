@@ -13,6 +13,9 @@
  * another number in the header, and within one version whatever isn't known is damage.
  */
 
+/* The largest offset that a file can have (off_t): sums of a few of them can't overflow. */
+#define OFFSET_MAX ((uint64_t)INT64_MAX)
+
 static const uint8_t output_magic[8] = {'h', 'o', 'i', 's', 't', 'I', 'X', '\n'};
 
 enum header_place {
@@ -115,7 +118,7 @@ int output_header_decode(const uint8_t in[static OUTPUT_HEADER_SIZE], struct out
         return -EBADMSG;
     if (get16(in + HEADER_VERSION) != OUTPUT_VERSION || header.flags & ~_OUTPUT_HEADER_FLAGS_ALL)
         return -EPROTO;
-    if (header.gap.start > header.gap.end ||
+    if (header.gap.start > header.gap.end || header.gap.end > OFFSET_MAX ||
         header.gap.stderr_bytes > header.gap.end - header.gap.start)
         return -EPROTO;
 
@@ -143,6 +146,8 @@ void output_entry_encode(const struct output_entry *entry, uint8_t out[static OU
 
 static bool entry_is_sane(const struct output_entry *entry)
 {
+    if (entry->end > OFFSET_MAX)
+        return false;
     switch (entry->kind) {
     case OUTPUT_ENTRY_DATA:
         return entry->stream > OUTPUT_STREAM_NONE && entry->stream < _OUTPUT_STREAM_MAX &&

@@ -90,7 +90,8 @@ static void test_output_entry_decode_tells_zeros_apart(void **unused)
 static void test_output_entry_decode_refuses_what_makes_no_sense(void **unused)
 {
     struct output_entry wrong[] = {
-        data_entry(), data_entry(), data_entry(), data_entry(), data_entry(), data_entry(),
+        data_entry(), data_entry(), data_entry(), data_entry(),
+        data_entry(), data_entry(), data_entry(),
     };
     uint8_t bytes[OUTPUT_ENTRY_SIZE];
     struct output_entry back;
@@ -102,6 +103,7 @@ static void test_output_entry_decode_refuses_what_makes_no_sense(void **unused)
     wrong[3].stream = OUTPUT_STREAM_NONE;
     wrong[4].flags = OUTPUT_ENTRY_LOST;
     wrong[5] = (struct output_entry){.kind = OUTPUT_ENTRY_END, .end = 1, .stderr_bytes = 2};
+    wrong[6].end = UINT64_MAX;
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
         output_entry_encode(&wrong[i], bytes);
         assert_int_equal(output_entry_decode(bytes, &back), -EPROTO);
@@ -138,6 +140,7 @@ static void test_output_header_decode_refuses_what_makes_no_sense(void **unused)
         {.flags = _OUTPUT_HEADER_FLAGS_ALL + 1},
         {.gap = {30, 10, 0}},
         {.gap = {10, 30, 21}},
+        {.gap = {10, UINT64_MAX, 0}},
     };
     uint8_t bytes[OUTPUT_HEADER_SIZE];
     struct output_header back;

@@ -56,7 +56,7 @@ static void reference_grow(struct reference *reference, struct fixture *fixture,
     assert_non_null(reference->bytes);
     assert_non_null(reference->streams);
     memcpy(reference->bytes + reference->size, piece, size);
-    memset(reference->streams + reference->size, stream, size);
+    memset(reference->streams + reference->size, (int)stream, size);
     reference->size += size;
     fixture_append(fixture, stream, piece, size, now);
 }
