@@ -112,19 +112,19 @@ void forged_done(struct forged *forged)
 
 struct forged forge_authority(const char *name, const struct forged *issuer)
 {
-    return forge(&(struct forge_request){.subject = {{"CN", name}}, .ca = true}, issuer);
+    return forge(&(struct forge_request){.subject = {NAME("CN", name)}, .ca = true}, issuer);
 }
 
 struct forged forge_client(const struct forged *issuer)
 {
-    return forge(
-        &(struct forge_request){.subject = {{"CN", "alice"}, {"O", "user"}}, .eku = "clientAuth"},
-        issuer);
+    return forge(&(struct forge_request){.subject = {NAME("CN", "alice"), NAME("O", "user")},
+                                         .eku = "clientAuth"},
+                 issuer);
 }
 
 struct forged forge_server(const struct forged *issuer)
 {
-    return forge(&(struct forge_request){.subject = {{"CN", "the server"}},
+    return forge(&(struct forge_request){.subject = {NAME("CN", "the server")},
                                          .eku = "serverAuth",
                                          .san = "DNS:localhost,IP:127.0.0.1"},
                  issuer);

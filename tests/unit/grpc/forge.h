@@ -18,6 +18,15 @@ struct forge_name {    /* one attribute of a subject */
     int size; /* of the value; 0: strlen() */
 };
 
+#define NAME(the_field, the_value)                                                                 \
+    {                                                                                              \
+        .field = (the_field), .value = (the_value)                                                 \
+    }
+#define NAME_AS(the_field, the_value, the_type, the_size)                                          \
+    {                                                                                              \
+        .field = (the_field), .value = (the_value), .type = (the_type), .size = (the_size)         \
+    }
+
 #define FORGE_NAMES_MAX 4
 
 struct forge_request {

@@ -276,7 +276,7 @@ static void test_tls_session_handshake_with_every_kind_of_key(void **state)
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         struct fixture *f = *state;
-        struct forged forged = forge(&(struct forge_request){.subject = {{"CN", "bob"}},
+        struct forged forged = forge(&(struct forge_request){.subject = {NAME("CN", "bob")},
                                                              .eku = "clientAuth",
                                                              .key = kinds[i]},
                                      &f->ca);
@@ -462,7 +462,7 @@ static void test_tls_session_wants_a_client_certificate(void **state)
 static void test_tls_session_refuses_an_expired_client(void **state)
 {
     assert_certificate_refused(*state,
-                               (struct forge_request){.subject = {{"CN", "alice"}},
+                               (struct forge_request){.subject = {NAME("CN", "alice")},
                                                       .eku = "clientAuth",
                                                       .not_before = -7200,
                                                       .not_after = -3600},
@@ -473,7 +473,7 @@ static void test_tls_session_refuses_an_expired_client(void **state)
 static void test_tls_session_refuses_a_client_from_the_future(void **state)
 {
     assert_certificate_refused(*state,
-                               (struct forge_request){.subject = {{"CN", "alice"}},
+                               (struct forge_request){.subject = {NAME("CN", "alice")},
                                                       .eku = "clientAuth",
                                                       .not_before = 3600,
                                                       .not_after = 7200},
@@ -484,7 +484,7 @@ static void test_tls_session_refuses_a_client_from_the_future(void **state)
 static void test_tls_session_refuses_a_client_without_client_auth(void **state)
 {
     assert_certificate_refused(
-        *state, (struct forge_request){.subject = {{"CN", "alice"}}},
+        *state, (struct forge_request){.subject = {NAME("CN", "alice")}},
         "the certificate \"CN=alice\" lacks the extended key usage clientAuth",
         SSL_AD_UNSUPPORTED_CERTIFICATE);
 }
@@ -492,7 +492,7 @@ static void test_tls_session_refuses_a_client_without_client_auth(void **state)
 static void test_tls_session_refuses_a_server_as_a_client(void **state)
 {
     assert_certificate_refused(
-        *state, (struct forge_request){.subject = {{"CN", "srv"}}, .eku = "serverAuth"},
+        *state, (struct forge_request){.subject = {NAME("CN", "srv")}, .eku = "serverAuth"},
         "the certificate \"CN=srv\" lacks the extended key usage clientAuth",
         SSL_AD_UNSUPPORTED_CERTIFICATE);
 }
@@ -500,14 +500,16 @@ static void test_tls_session_refuses_a_server_as_a_client(void **state)
 static void test_tls_session_refuses_any_usage_as_a_client(void **state)
 {
     assert_certificate_refused(
-        *state, (struct forge_request){.subject = {{"CN", "any"}}, .eku = "anyExtendedKeyUsage"},
+        *state,
+        (struct forge_request){.subject = {NAME("CN", "any")}, .eku = "anyExtendedKeyUsage"},
         "lacks the extended key usage clientAuth", SSL_AD_UNSUPPORTED_CERTIFICATE);
 }
 
 static void test_tls_session_refuses_a_ca_as_a_client(void **state)
 {
     assert_certificate_refused(
-        *state, (struct forge_request){.subject = {{"CN", "sub"}}, .eku = "clientAuth", .ca = true},
+        *state,
+        (struct forge_request){.subject = {NAME("CN", "sub")}, .eku = "clientAuth", .ca = true},
         "the certificate \"CN=sub\" is a CA's own, which is no peer's",
         SSL_AD_UNSUPPORTED_CERTIFICATE);
 }
@@ -516,7 +518,8 @@ static void test_tls_session_refuses_a_weak_key(void **state)
 {
     assert_certificate_refused(
         *state,
-        (struct forge_request){.subject = {{"CN", "weak"}}, .eku = "clientAuth", .key = "RSA2048"},
+        (struct forge_request){
+            .subject = {NAME("CN", "weak")}, .eku = "clientAuth", .key = "RSA2048"},
         "the certificate \"CN=weak\" has a key that is none of", SSL_AD_UNSUPPORTED_CERTIFICATE);
 }
 
@@ -669,14 +672,14 @@ static void test_tls_session_refuses_a_server_of_another_name(void **state)
 static void test_tls_session_never_takes_the_cn_for_a_name(void **state)
 {
     assert_server_certificate_refused(
-        *state, (struct forge_request){.subject = {{"CN", "localhost"}}, .eku = "serverAuth"},
+        *state, (struct forge_request){.subject = {NAME("CN", "localhost")}, .eku = "serverAuth"},
         "localhost", "is not for \"localhost\" (no such name in its subject alternative names)");
 }
 
 static void test_tls_session_knows_no_partial_wildcards(void **state)
 {
     assert_server_certificate_refused(*state,
-                                      (struct forge_request){.subject = {{"CN", "x"}},
+                                      (struct forge_request){.subject = {NAME("CN", "x")},
                                                              .eku = "serverAuth",
                                                              .san = "DNS:lo*.example.org"},
                                       "local.example.org", "is not for \"local.example.org\"");
@@ -685,7 +688,7 @@ static void test_tls_session_knows_no_partial_wildcards(void **state)
 static void test_tls_session_refuses_a_server_without_server_auth(void **state)
 {
     assert_server_certificate_refused(
-        *state, (struct forge_request){.subject = {{"CN", "x"}}, .san = "DNS:localhost"},
+        *state, (struct forge_request){.subject = {NAME("CN", "x")}, .san = "DNS:localhost"},
         "localhost", "lacks the extended key usage serverAuth");
 }
 

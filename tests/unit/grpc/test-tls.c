@@ -174,7 +174,7 @@ static void assert_certificate_refused(struct fixture *f, struct forge_request r
 
 static void test_tls_context_refuses_an_unfit_certificate(void **state)
 {
-    struct forge_request request = {.subject = {{"CN", "srv"}}, .eku = "serverAuth"};
+    struct forge_request request = {.subject = {NAME("CN", "srv")}, .eku = "serverAuth"};
 
     request.not_before = -7200;
     request.not_after = -3600;
@@ -182,7 +182,7 @@ static void test_tls_context_refuses_an_unfit_certificate(void **state)
     request.not_before = 3600;
     request.not_after = 7200;
     assert_certificate_refused(*state, request, -EKEYREJECTED, "is not valid yet");
-    request = (struct forge_request){.subject = {{"CN", "srv"}}, .eku = "clientAuth"};
+    request = (struct forge_request){.subject = {NAME("CN", "srv")}, .eku = "clientAuth"};
     assert_certificate_refused(*state, request, -EKEYREJECTED,
                                "lacks the extended key usage serverAuth");
     request.eku = NULL;
@@ -194,7 +194,7 @@ static void test_tls_context_knows_the_kinds_of_keys(void **state)
 {
     static const char *const good[] = {"P-256", "P-384", "ED25519", "RSA3072"};
     static const char *const bad[] = {"P-521", "RSA2048", "ED448"};
-    struct forge_request request = {.subject = {{"CN", "srv"}}, .eku = "serverAuth"};
+    struct forge_request request = {.subject = {NAME("CN", "srv")}, .eku = "serverAuth"};
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         request.key = good[i];
