@@ -127,6 +127,8 @@ static int http2_option_new(bool server, nghttp2_option **ret)
     /* The client's windows follow its reader; a server buffers whole requests within its own
      * limits. */
     nghttp2_option_set_no_auto_window_update(option, !server);
+    /* Pushes that cross the SETTINGS which forbids them are reset. */
+    nghttp2_option_set_max_reserved_remote_streams(option, 0);
     for (unsigned type = FIRST_EXTENSION_TYPE; type <= UINT8_MAX; type++)
         nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
     /* Without this a server that hasn't heard our SETTINGS yet could be sent any number of streams.
