@@ -61,15 +61,14 @@ static int check_job(const struct plan *plan, const struct id *job, struct error
 }
 
 /*
- * Exactly the announced descriptors: others are closed, and a number that nobody needs is taken, so that
- * let_go() can close the whole row.
+ * Exactly the announced descriptors: others are closed, and a number that nobody needs is taken, so
+ * that let_go() can close the whole row.
  */
 static int check_descriptors(const struct plan_settings *settings, struct error *err)
 {
     int end = PLAN_FD_FIRST + (int)settings->fd_count;
 
-    if (!(settings->flags & PLAN_HAS_CGROUP) &&
-        dup3(STDERR_FILENO, PLAN_FD_CGROUP, O_CLOEXEC) < 0)
+    if (!(settings->flags & PLAN_HAS_CGROUP) && dup3(STDERR_FILENO, PLAN_FD_CGROUP, O_CLOEXEC) < 0)
         return error_set(err, -errno, "descriptors can't be ordered: %s", strerror(errno));
     for (int fd = PLAN_FD_PLAN; fd < end; fd++)
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)

@@ -12,7 +12,8 @@
 #define PUMP_CHUNK  (UINT32_C(256) * 1024) /* larger reads are no faster, and cost memory */
 #define DISK_RETRY  (200 * USEC_PER_MSEC)
 #define IDLE_AFTER  USEC_PER_SEC
-#define KEPT_MEMORY 4096 /* not worth a system call */
+#define SLOW_FOR    USEC_PER_SEC /* else the state file would be written at each bucketful */
+#define KEPT_MEMORY 4096         /* not worth a system call */
 
 int pump_init(struct pump *pump, int data_fd, int index_fd, uint64_t rate, struct error *err)
 {
@@ -91,6 +92,7 @@ static int read_pipe(struct pump *pump, unsigned pipe, usec_t now)
     if (allowed == 0) {
         pump->throttled = true;
         pump->again = rate_next(&pump->rate);
+        pump->slow_until = now + SLOW_FOR;
         return 0;
     }
     do
@@ -123,6 +125,8 @@ void pump_check(struct pump *pump, usec_t now)
         write_pending(pump, now);
     if (pump->throttled && pump->again <= now)
         pump->throttled = false;
+    if (pump->slow_until <= now)
+        pump->slow_until = 0;
     if (pump->idle <= now && !pump->disk_full)
         give_memory_back(pump);
 }
@@ -131,6 +135,8 @@ usec_t pump_next(const struct pump *pump)
 {
     usec_t next = pump->disk_full ? USEC_INFINITY : pump->idle;
 
+    if (pump->slow_until > 0)
+        next = MIN(next, pump->slow_until);
     return pump->disk_full || pump->throttled ? MIN(next, pump->again) : next;
 }
 
@@ -138,6 +144,7 @@ void pump_lift_rate(struct pump *pump)
 {
     pump->rate.bytes_per_second = 0;
     pump->throttled = false;
+    pump->slow_until = 0;
 }
 
 bool pump_drain(struct pump *pump, usec_t now)

@@ -31,10 +31,11 @@ struct pump {
     enum output_stream streams[PUMP_PIPES_MAX];
     bool disk_full;
     bool throttled;
-    bool ended;   /* pump_finish() has written the END entry */
-    usec_t again; /* when to try after a full disk or for the rate (CLOCK_BOOTTIME) */
-    usec_t idle;  /* when to give the buffer back; USEC_INFINITY: it is given back */
-    int error;    /* negative errno after which output can't be written at all */
+    bool ended;        /* pump_finish() has written the END entry */
+    usec_t again;      /* when to try after a full disk or for the rate (CLOCK_BOOTTIME) */
+    usec_t slow_until; /* the rate has mattered within the last second; 0: it hasn't */
+    usec_t idle;       /* when to give the buffer back; USEC_INFINITY: it is given back */
+    int error;         /* negative errno after which output can't be written at all */
 };
 
 /* The files are borrowed and fresh (output_writer_init()). `rate`: bytes a second, 0: no limit. */

@@ -236,8 +236,8 @@ static void check_output(struct supervisor *supervisor, usec_t now)
     const struct pump *pump = &supervisor->pump;
 
     report_flag(&supervisor->report, STATE_WAITING_FOR_DISK, pump->disk_full, -ENOSPC);
-    report_flag(&supervisor->report, STATE_THROTTLED, pump->throttled, 0);
-    if (pump->error < 0 && !supervisor->stop.killed)
+    report_flag(&supervisor->report, STATE_THROTTLED, pump->slow_until > now, 0);
+    if (pump->error < 0 && !supervisor->end.known && !supervisor->stop.killed)
         act(supervisor, stop_kill(&supervisor->stop, STATE_STOP_OUTPUT, now));
 }
 
@@ -352,6 +352,8 @@ static int end_output(struct supervisor *supervisor)
             return r;
         if (supervisor->give_up)
             return -ENOSPC;
+        if (supervisor->report.progress.phase != STATE_PHASE_DRAINING)
+            report_draining(&supervisor->report);
         check_output(supervisor, now);
         wait_and_handle(supervisor);
     }

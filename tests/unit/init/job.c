@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/mount.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -84,8 +85,19 @@ static void step(struct job *job, struct plan_step step)
     plan_builder_step(job->plan, &step);
 }
 
+static const char *own_program(char path[static PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+    assert_true(n > 0);
+    path[n] = '\0';
+    return path;
+}
+
 void job_plan_default(struct job *job)
 {
+    char program[PATH_MAX];
+
     job->settings = (struct plan_settings){
         .id = job->id,
         .agent_uid = AGENT_UID,
@@ -108,6 +120,10 @@ void job_plan_default(struct job *job)
                                  .source = "tmpfs",
                                  .target = "/tmp",
                                  .options = "mode=1777,size=16m"});
+    step(job, (struct plan_step){.op = PLAN_BIND,
+                                 .flags = PLAN_STEP_CREATE,
+                                 .source = own_program(program),
+                                 .target = "/tmp/actor"});
     step(job, (struct plan_step){.op = PLAN_PIVOT});
     step(job, (struct plan_step){.op = PLAN_HOSTNAME, .source = "sandbox"});
     step(job, (struct plan_step){.op = PLAN_LOOPBACK_UP});
@@ -126,6 +142,14 @@ void job_plan_script(struct job *job, const char *script)
     const char *const argv[] = {"sh", "-c", script, NULL};
 
     job_plan_command(job, argv);
+}
+
+void job_plan_actor(struct job *job, const char *part)
+{
+    const char *const argv[] = {"/tmp/actor", part, NULL};
+
+    job_plan_command(job, argv);
+    plan_builder_env(job->plan, "ASAN_OPTIONS=detect_leaks=0");
 }
 
 static void create_output(struct job *job)

@@ -43,6 +43,14 @@ void job_plan_command(struct job *job, const char *const *argv);
 /* The same for `sh -c script`. */
 void job_plan_script(struct job *job, const char *script);
 
+/*
+ * The same for a part of actor.c, played by the test's own program: what has to wait for a signal
+ * is no shell script, since a shell that is told to run a trap just before it blocks may block for
+ * ever.
+ */
+void job_plan_actor(struct job *job, const char *part);
+int actor_main(const char *part);
+
 /* Launches hoist-init with the plan as it is. `hostile`: closed 0–2, ignored SIGCHLD, umask 0777 …
  */
 void job_launch(struct job *job, bool hostile);

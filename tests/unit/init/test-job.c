@@ -226,8 +226,7 @@ static void test_job_stop_sends_the_signal_and_waits(void **unused)
 
     REQUIRE_ROOT(&job);
     job_plan_default(&job);
-    job_plan_script(&job,
-                    "trap 'echo bye; exit 3' TERM; mkfifo /tmp/f; echo ready; read x <>/tmp/f");
+    job_plan_actor(&job, "last-words");
     job_launch(&job, false);
     job_wait_output(&job, 6);
     job_control(&job, CONTROL_STOP, SIGTERM, 30 * USEC_PER_SEC);
@@ -236,7 +235,7 @@ static void test_job_stop_sends_the_signal_and_waits(void **unused)
     assert_int_equal(state.exit.flags, STATE_EXIT_STOPPED);
     assert_int_equal(state.exit.stop_reason, STATE_STOP_REQUEST);
     assert_int_equal(state.exit.stop_signal, SIGTERM);
-    assert_output(&job, "ready\nbye\n");
+    assert_output(&job, "ready\nterm\n");
     job_teardown(&job);
 }
 
@@ -270,9 +269,7 @@ static void test_job_stop_gives_the_others_their_grace(void **unused)
 
     REQUIRE_ROOT(&job);
     job_plan_default(&job);
-    job_plan_script(
-        &job, "sh -c 'trap \"sleep 0.3; echo late; exit\" TERM; echo ready; sleep 600 & wait' & "
-              "wait");
+    job_plan_actor(&job, "late-child");
     job_launch(&job, false);
     job_wait_output(&job, 6);
     job_control(&job, CONTROL_STOP, SIGTERM, 30 * USEC_PER_SEC);
@@ -309,13 +306,12 @@ static void test_job_signal_is_no_stop(void **unused)
 
     REQUIRE_ROOT(&job);
     job_plan_default(&job);
-    job_plan_script(&job,
-                    "trap 'echo hup; exit 0' HUP; mkfifo /tmp/f; echo ready; read x <>/tmp/f");
+    job_plan_actor(&job, "last-words");
     job_launch(&job, false);
     job_wait_output(&job, 6);
     job_control(&job, CONTROL_SIGNAL, SIGHUP, 0);
     state = job_wait(&job);
-    assert_exited(&state, 0);
+    assert_exited(&state, 3);
     assert_int_equal(state.exit.flags, 0);
     assert_output(&job, "ready\nhup\n");
     job_teardown(&job);
@@ -521,18 +517,18 @@ static void test_job_term_from_outside_is_a_stop(void **unused)
     REQUIRE_ROOT(&job);
     job_plan_default(&job);
     job.settings.stop_signal = SIGINT;
-    job_plan_script(&job,
-                    "trap 'echo int; exit 4' INT; mkfifo /tmp/f; echo ready; read x <>/tmp/f");
+    job_plan_actor(&job, "last-words");
     job_launch(&job, false);
     job_wait_output(&job, 6);
     assert_int_equal(pidref_kill(&job.init, SIGTERM), 0);
     state = job_wait(&job);
-    assert_exited(&state, 4);
+    assert_exited(&state, 3);
+    assert_output(&job, "ready\nint\n");
     assert_int_equal(state.exit.flags, STATE_EXIT_STOPPED);
     job_teardown(&job);
 }
 
-int main(void)
+int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_job_keeps_exit_code_and_both_streams),
@@ -561,6 +557,8 @@ int main(void)
         cmocka_unit_test(test_job_term_from_outside_is_a_stop),
     };
 
+    if (argc > 1)
+        _exit(actor_main(argv[1]));
     if (!getenv("HOIST_INIT"))
         return 77; /* run by meson, which knows where hoist-init is */
     return cmocka_run_group_tests(tests, NULL, NULL);
