@@ -118,12 +118,12 @@ static void test_spawn_job_sees_only_its_own_processes(void **unused)
 
     NEEDS_CONTEXT();
     fixture_run(context, &job,
-                "ls /proc | grep '^[0-9]' | grep -v -e \"^$$\\$\" | wc -l; "
+                "cd /proc; echo [0-9]*; "
                 "kill -9 1 2>/dev/null || echo safe; "
                 "unshare -U true 2>/dev/null || echo no namespaces; "
                 "ls /sys/class/net; cat /proc/kcore 2>/dev/null | wc -c");
-    /* ls, grep, grep, wc of one pipeline */
-    assert_string_equal(job.output, "4\nsafe\nno namespaces\nlo\n0\n");
+    /* The shell alone, whose globbing starts no process: hoist-init is another user's (hidepid). */
+    assert_string_equal(job.output, "2\nsafe\nno namespaces\nlo\n0\n");
     fixture_job_done(&job);
 }
 
