@@ -24,9 +24,9 @@
 
 #define LAUNCHER_PROTOCOL_VERSION 1
 
-#define LAUNCHER_ARGS_MAX     1024         /* arguments of a command */
-#define LAUNCHER_ENV_MAX      256          /* its variables */
-#define LAUNCHER_TEXT_MAX     (128 * 1024) /* bytes of all of these, NULs included */
+#define LAUNCHER_ARGS_MAX     1025         /* argv[0] and 1,024 arguments */
+#define LAUNCHER_ENV_MAX      260          /* 256 variables and those that every job has */
+#define LAUNCHER_TEXT_MAX     (129 * 1024) /* bytes of all of these, NULs included */
 #define LAUNCHER_CWD_MAX      4096         /* PATH_MAX, with the NUL */
 #define LAUNCHER_HOST_MAX     46           /* INET6_ADDRSTRLEN */
 #define LAUNCHER_ADDRESS_MAX  128          /* for people: "192.0.2.1:7443" */

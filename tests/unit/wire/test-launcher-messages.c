@@ -191,17 +191,17 @@ static void test_launcher_request_encode_names_the_limit_that_was_passed(void **
     struct launcher_request request = some_spawn();
 
     request.spawn.argv = many;
-    refuse(&request, -E2BIG, "more than 1024 arguments");
+    refuse(&request, -E2BIG, "more than 1025 arguments");
     request.spawn.argv = long_one;
-    refuse(&request, -E2BIG, "131072 bytes together");
+    refuse(&request, -E2BIG, "132096 bytes together");
     request = some_spawn();
     request.spawn.env = many;
-    refuse(&request, -E2BIG, "more than 256 variables");
+    refuse(&request, -E2BIG, "more than 260 variables");
 }
 
 static void test_launcher_request_decode_takes_a_spawn_at_all_its_limits(void **unused)
 {
-    /* 1024 × 100 + 256 × 112 is 128 KiB without 64 bytes, NULs included. */
+    /* 1025 × 100 + 260 × 112 is 129 KiB without 476 bytes, NULs included. */
     _cleanup_strv_ char **argv = make_list(LAUNCHER_ARGS_MAX, 99),
                         **env = make_list(LAUNCHER_ENV_MAX, 110);
     _cleanup_launcher_request_ struct launcher_request got = LAUNCHER_REQUEST_NULL;

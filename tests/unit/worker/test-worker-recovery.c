@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+#include "store/store-sqlite.h"
+
+/* What a restart of the agent finds, with records on disk. */
+
+static void test_living_job_is_found_again(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    fixture_reopen(fixture);
+    job = fixture_get(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_RUNNING);
+    assert_int_equal(job->pid, init->pid);
+    job_info_free(job);
+    fake_says_exit(init, CLD_EXITED, 9, 0);
+    fake_dies(init);
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->exit_code, 9);
+    assert_int_equal(fixture->ended, 1);
+    job_info_free(job);
+    assert_int_equal(fixture->host.spawns, 1);
+}
+
+static void test_job_that_ended_meanwhile_tells_its_exit(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    fixture_close(fixture);
+    fake_says_exit(init, CLD_EXITED, 5, 0);
+    fake_dies(init);
+    fixture_open(fixture);
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_FAILED);
+    assert_int_equal(job->exit_code, 5);
+    job_info_free(job);
+    assert_false(init->grouped);
+}
+
+static void test_job_that_was_killed_meanwhile_is_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    fixture_close(fixture);
+    fake_dies(init);
+    fixture_open(fixture);
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_LOST);
+    assert_int_equal(job->reason, HOIST_REASON_INIT_LOST);
+    job_info_free(job);
+}
+
+static void test_job_of_an_earlier_boot_is_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct job_info *job;
+
+    fixture_start(fixture, id);
+    fixture_close(fixture);
+    assert_int_equal(id_new(&fixture->boot_id), 0);
+    fixture_open(fixture); /* its hoist-init's pid may be anybody's now */
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_LOST);
+    assert_int_equal(job->reason, HOIST_REASON_HOST_REBOOTED);
+    job_info_free(job);
+}
+
+static void test_exit_before_a_reboot_is_believed(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    fixture_close(fixture);
+    fake_says_exit(init, CLD_EXITED, 0, 0);
+    fake_dies(init);
+    assert_int_equal(id_new(&fixture->boot_id), 0);
+    fixture_open(fixture);
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_SUCCEEDED);
+    job_info_free(job);
+}
+
+static void test_stop_under_way_ends_as_stopped(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer = {.come = false};
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    worker_stop(fixture->worker, &alice, id, 0, USEC_INFINITY, answer_done, &answer, NULL);
+    fixture_settle(fixture);
+    fixture_close(fixture);
+    fake_says_exit(init, CLD_KILLED, SIGTERM, STATE_EXIT_STOPPED);
+    fake_dies(init);
+    fixture_open(fixture);
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_STOPPED);
+    assert_int_equal(job->cause, HOIST_CAUSE_STOPPED_BY_USER);
+    assert_string_equal(job->stopped_by, "alice");
+    job_info_free(job);
+}
+
+/* Asks for a start and has the agent die before anything was acknowledged. */
+static struct fake_init *start_and_crash(struct fixture *fixture)
+{
+    struct job_spec spec = spec_true();
+    struct answer answer = {.come = false};
+
+    fixture->host.hold_spawn = true;
+    worker_start(fixture->worker, &alice, &spec, NULL, answer_done, &answer, NULL);
+    fixture_wait_spawns(fixture, 1);
+    fixture_settle(fixture);
+    fixture_close(fixture);
+    fixture->host.hold_spawn = false;
+    return fake_last(&fixture->host);
+}
+
+static void test_start_never_acknowledged_is_ended(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fake_init *init = start_and_crash(fixture);
+    char id[ID_TEXT_MAX];
+    struct job_info *job;
+
+    fake_says_started(init);
+    fixture_open(fixture);
+    job = fixture_wait_end(fixture, id_format(&init->id, id));
+    assert_int_equal(job->state, HOIST_STATE_LOST);
+    job_info_free(job);
+    assert_false(init->grouped);
+    assert_true(init->life < 0);
+    assert_int_equal(fixture->host.spawns, 1);
+}
+
+static void remove_records(struct fixture *fixture)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/jobs.db", fixture->dir);
+    assert_int_equal(unlink(path), 0);
+    strcat(path, "-wal");
+    (void)unlink(path);
+}
+
+static void test_directory_without_a_record_is_adopted(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    fixture_close(fixture);
+    remove_records(fixture);
+    fixture_open(fixture);
+    job = fixture_get(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_RUNNING);
+    assert_string_equal(job->spec.command, "/bin/true");
+    assert_string_equal(job->created_by, "alice");
+    job_info_free(job);
+    fake_says_exit(init, CLD_EXITED, 0, 0);
+    fake_dies(init);
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_SUCCEEDED);
+    job_info_free(job);
+}
+
+static void test_torn_directory_is_removed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct id id;
+    char name[ID_TEXT_MAX], path[160];
+
+    assert_int_equal(id_new(&id), 0);
+    snprintf(path, sizeof(path), "%s/jobs/%s", fixture->dir, id_format(&id, name));
+    fixture_close(fixture);
+    assert_int_equal(mkdir(path, 0700), 0);
+    fixture_open(fixture);
+    assert_int_equal(fixture_directories(fixture), 0);
+}
+
+static void test_cgroup_of_no_job_is_removed(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX], path[160];
+    struct fake_init *init = fixture_start(fixture, id);
+
+    fixture_close(fixture);
+    remove_records(fixture);
+    snprintf(path, sizeof(path), "rm -r %s/jobs/%s", fixture->dir, id);
+    assert_int_equal(system(path), 0);
+    fixture->host.busy = 2;
+    fixture_open(fixture);
+    while (fixture->host.busy > 0 || init->grouped)
+        fixture_settle(fixture);
+    assert_true(init->life < 0);
+}
+
+static void test_uid_of_a_job_found_again_stays_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    uid_t uid = fixture_start(fixture, id)->spec.uid;
+
+    fixture_reopen(fixture);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_not_equal(fixture_start(fixture, id)->spec.uid, uid);
+}
+
+static void test_second_agent_is_refused_by_pid(void **state)
+{
+    struct fixture *fixture = *state;
+    struct worker_options options = fixture->options;
+    struct worker *second = NULL;
+    struct error err;
+    char pid[32];
+
+    options.state_dir = fixture->dir;
+    options.event = fixture->event;
+    assert_int_equal(worker_open(&options, &second, &err), -EBUSY);
+    snprintf(pid, sizeof(pid), "pid %d", getpid());
+    assert_non_null(strstr(err.text, pid));
+}
+
+static void test_state_directory_open_to_others_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct worker_options options = fixture->options;
+    struct worker *worker = NULL;
+    struct error err;
+
+    fixture_close(fixture);
+    options.state_dir = fixture->dir;
+    options.event = fixture->event;
+    assert_int_equal(chmod(fixture->dir, 0755), 0);
+    assert_int_equal(worker_open(&options, &worker, &err), -EPERM);
+    assert_non_null(strstr(err.text, "chmod 0700"));
+}
+
+static void test_ended_jobs_go_after_their_time(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct worker_counts counts;
+
+    fake_says_exit(init, CLD_EXITED, 0, 0);
+    fake_dies(init);
+    job_info_free(fixture_wait_end(fixture, id));
+    fixture->options.retain = 1;
+    fixture_reopen(fixture);
+    do {
+        fixture_settle(fixture);
+        worker_count(fixture->worker, &counts);
+    } while (counts.kept > 0);
+    assert_int_equal(fixture_directories(fixture), 0);
+}
+
+int main(void)
+{
+#define WITH_FIXTURE(test)                                                                         \
+    cmocka_unit_test_setup_teardown(test, fixture_setup_on_disk, fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        WITH_FIXTURE(test_living_job_is_found_again),
+        WITH_FIXTURE(test_job_that_ended_meanwhile_tells_its_exit),
+        WITH_FIXTURE(test_job_that_was_killed_meanwhile_is_lost),
+        WITH_FIXTURE(test_job_of_an_earlier_boot_is_lost),
+        WITH_FIXTURE(test_exit_before_a_reboot_is_believed),
+        WITH_FIXTURE(test_stop_under_way_ends_as_stopped),
+        WITH_FIXTURE(test_start_never_acknowledged_is_ended),
+        WITH_FIXTURE(test_directory_without_a_record_is_adopted),
+        WITH_FIXTURE(test_torn_directory_is_removed),
+        WITH_FIXTURE(test_cgroup_of_no_job_is_removed),
+        WITH_FIXTURE(test_uid_of_a_job_found_again_stays_taken),
+        WITH_FIXTURE(test_second_agent_is_refused_by_pid),
+        WITH_FIXTURE(test_state_directory_open_to_others_is_refused),
+        WITH_FIXTURE(test_ended_jobs_go_after_their_time),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
