@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -29,20 +31,23 @@
     (0x20000000u /* PID */ | 0x00020000u /* NS */ | 0x40000000u /* NET */ |                        \
      0x08000000u /* IPC */ | 0x04000000u /* UTS */)
 
-bool job_setup(struct job *job)
+static void create_directory(struct job *job)
 {
-    struct id boot;
-    int dir_fd;
-
-    if (geteuid() != 0)
-        return false;
     *job = (struct job){
         .output = OUTPUT_FILES_NULL,
         .state_fd = FD_NONE,
+        .cgroup_fd = FD_NONE,
         .init = PIDREF_NULL,
         .directory = "/tmp/hoist-test-init-XXXXXX",
     };
     assert_non_null(mkdtemp(job->directory));
+}
+
+static void create_state(struct job *job)
+{
+    struct id boot;
+    int dir_fd;
+
     assert_int_equal(id_new(&job->id), 0);
     assert_int_equal(boot_id_read(&boot), 0);
     dir_fd = open(job->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -53,7 +58,40 @@ bool job_setup(struct job *job)
     job->plan = plan_builder_new();
     assert_non_null(job->plan);
     (void)fd_close(dir_fd);
+}
+
+bool job_setup(struct job *job)
+{
+    if (geteuid() != 0)
+        return false;
+    create_directory(job);
+    create_state(job);
     return true;
+}
+
+static void mount_disk(struct job *job, const char *size, unsigned long flags)
+{
+    char options[64];
+
+    (void)snprintf(options, sizeof(options), "size=%s", size);
+    assert_int_equal(
+        syscall(SYS_mount, "tmpfs", job->directory, "tmpfs", flags | MS_NOSUID, options), 0);
+}
+
+bool job_setup_on_disk(struct job *job, const char *size)
+{
+    if (geteuid() != 0)
+        return false;
+    create_directory(job);
+    mount_disk(job, size, 0);
+    job->has_disk = true;
+    create_state(job);
+    return true;
+}
+
+void job_grow_disk(struct job *job, const char *size)
+{
+    mount_disk(job, size, MS_REMOUNT);
 }
 
 static void remove_file(struct job *job, const char *name)
@@ -77,6 +115,8 @@ void job_teardown(struct job *job)
     remove_file(job, "state");
     remove_file(job, "output");
     remove_file(job, "index");
+    if (job->has_disk)
+        assert_int_equal(syscall(SYS_umount2, job->directory, 0), 0);
     (void)rmdir(job->directory);
 }
 
@@ -160,6 +200,12 @@ static void create_output(struct job *job)
                                          clock_wall(), &job->output, NULL),
                      0);
     (void)fd_close(dir_fd);
+    if (job->data_is_sealed) {
+        (void)fd_close(job->output.data);
+        job->output.data = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        assert_int_equal(fcntl(job->output.data, F_SETFL, O_APPEND), 0);
+        assert_int_equal(fcntl(job->output.data, F_ADD_SEALS, F_SEAL_GROW), 0);
+    }
 }
 
 static void be_hostile(void)
@@ -178,19 +224,48 @@ static void be_hostile(void)
         (void)close(fd);
 }
 
+static void write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || fd_write_full(fd, text, strlen(text)) < 0)
+        _exit(112);
+    (void)close(fd);
+}
+
+/* As wire/plan.h says: by the child itself, before it executes. */
+static void map_ids(uid_t uid)
+{
+    char map[64];
+
+    (void)prctl(PR_SET_DUMPABLE, 1); /* lost with root's ids; without it /proc/self isn't ours */
+    (void)snprintf(map, sizeof(map), "0 %u 1", uid);
+    write_file("/proc/self/setgroups", "deny");
+    write_file("/proc/self/uid_map", map);
+    write_file("/proc/self/gid_map", map);
+}
+
 static _Noreturn void execute_init(struct job *job, int plan_fd, bool hostile)
 {
-    const int fds[] = {plan_fd, job->output.data, job->output.index, job->state_fd};
+    enum {
+        COUNT = PLAN_FD_FIRST - PLAN_FD_PLAN,
+    };
+    const int fds[COUNT] = {plan_fd, job->output.data, job->output.index, job->state_fd,
+                            job->cgroup_fd};
     char *argv[] = {(char *)"hoist-init", NULL};
     char *env[] = {(char *)"LC_ALL=xx_XX", (char *)"ASAN_OPTIONS=detect_leaks=0", NULL};
     const char *path = getenv("HOIST_INIT");
-    int high[4];
+    int high[COUNT];
 
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < COUNT; i++)
         high[i] = fcntl(fds[i], F_DUPFD, 100);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < COUNT; i++) {
+        (void)close(PLAN_FD_PLAN + i);
         (void)dup2(high[i], PLAN_FD_PLAN + i);
-    (void)syscall(SYS_close_range, PLAN_FD_PLAN + 4, ~0u, 0);
+    }
+    (void)syscall(SYS_close_range, PLAN_FD_FIRST, ~0u, 0);
+    if (job->rootless)
+        map_ids(job->rootless);
     if (hostile)
         be_hostile();
     (void)execve(path, argv, env);
@@ -211,9 +286,15 @@ void job_launch(struct job *job, bool hostile)
     if (plan_builder_seal(job->plan, &plan_fd, &err) < 0)
         fail_msg("%s", err.text);
     args.pidfd = (uint64_t)(uintptr_t)&pidfd;
+    if (job->rootless) {
+        args.flags |= 0x10000000u; /* USER */
+        assert_int_equal(setegid(job->rootless), 0);
+        assert_int_equal(seteuid(job->rootless), 0);
+    }
     pid = syscall(SYS_clone3, &args, sizeof(args));
     if (pid == 0)
         execute_init(job, plan_fd, hostile);
+    assert_int_equal(seteuid(0) | setegid(0), 0);
     assert_true(pid > 0);
     (void)fd_close(plan_fd);
     assert_int_equal(pidref_take((pid_t)pid, pidfd, &job->init), 0);
@@ -276,6 +357,16 @@ static bool has_phase(struct job *job, size_t phase)
 void job_wait_phase(struct job *job, enum state_phase phase)
 {
     wait_for(job, "state", has_phase, phase);
+}
+
+static bool has_flags(struct job *job, size_t flags)
+{
+    return (read_state(job).progress.flags & flags) == flags;
+}
+
+void job_wait_flags(struct job *job, uint32_t flags)
+{
+    wait_for(job, "state", has_flags, flags);
 }
 
 static bool has_output(struct job *job, size_t size)

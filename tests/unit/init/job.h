@@ -28,12 +28,19 @@ struct job {
     int state_fd;
     struct plan_settings settings;
     struct plan_builder *plan;
-    struct pidref init; /* when it was launched */
-    int raw_status;     /* waitpid(2)'s, after job_wait() */
+    int cgroup_fd;       /* FD_NONE, or what becomes PLAN_FD_CGROUP */
+    uid_t rootless;      /* not 0: launched as this user in a user namespace */
+    struct pidref init;  /* when it was launched */
+    bool data_is_sealed; /* the data file refuses to grow */
+    bool has_disk;
+    int raw_status; /* waitpid(2)'s, after job_wait() */
 };
 
 /* Fails the test when something can't be made. Skips it (false) without root. */
 bool job_setup(struct job *job);
+/* The same on a disk of its own of `size` ("1m"), which job_grow_disk() makes larger. */
+bool job_setup_on_disk(struct job *job, const char *size);
+void job_grow_disk(struct job *job, const char *size);
 void job_teardown(struct job *job);
 
 /* A read-only clone of the host with its own /proc, and the usual settings. */
@@ -63,6 +70,9 @@ struct state_file job_wait(struct job *job);
 
 /* Waits until the phase is reached (or a later one). */
 void job_wait_phase(struct job *job, enum state_phase phase);
+
+/* Waits until all of `flags` (enum state_flags) are set. */
+void job_wait_flags(struct job *job, uint32_t flags);
 
 /* Waits until the job has written at least `size` bytes of output. */
 void job_wait_output(struct job *job, size_t size);

@@ -3,6 +3,7 @@
  * hoist-init itself, with real processes: what a job's end looks like in its three files.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,13 +21,15 @@
 #include "output/format.h"
 #include "output/reader.h"
 
-#define REQUIRE_ROOT(job)                                                                          \
+#define REQUIRE_ROOT_WITH(setup)                                                                   \
     do {                                                                                           \
-        if (!job_setup(job)) {                                                                     \
+        if (!(setup)) {                                                                            \
             print_message("skipped: needs root for namespaces and uids\n");                        \
             skip();                                                                                \
         }                                                                                          \
     } while (0)
+
+#define REQUIRE_ROOT(job) REQUIRE_ROOT_WITH(job_setup(job))
 
 static void assert_output(struct job *job, const char *expected)
 {
@@ -88,26 +91,32 @@ static void test_job_tells_the_signal(void **unused)
     job_teardown(&job);
 }
 
+static void assert_sequence(struct job *job, int last)
+{
+    char *expected = malloc(8 * (size_t)last), *end = expected, *output;
+    size_t size;
+
+    for (int i = 1; i <= last; i++)
+        end += sprintf(end, "%d\n", i);
+    output = job_output(job, &size);
+    assert_int_equal(size, end - expected);
+    assert_memory_equal(output, expected, size);
+    free(output);
+    free(expected);
+}
+
 static void test_job_keeps_every_byte(void **unused)
 {
     struct job job;
     struct state_file state;
-    char *output, *expected = malloc(7 * 1000000), *end = expected;
-    size_t size;
 
     REQUIRE_ROOT(&job);
-    for (int i = 1; i <= 500000; i++)
-        end += sprintf(end, "%d\n", i);
     job_plan_default(&job);
     job_plan_command(&job, (const char *const[]){"seq", "1", "500000", NULL});
     job_launch(&job, false);
     state = job_wait(&job);
     assert_exited(&state, 0);
-    output = job_output(&job, &size);
-    assert_int_equal(size, end - expected);
-    assert_memory_equal(output, expected, size);
-    free(output);
-    free(expected);
+    assert_sequence(&job, 500000);
     job_teardown(&job);
 }
 
@@ -508,6 +517,155 @@ static void test_job_output_is_held_to_its_rate(void **unused)
     job_teardown(&job);
 }
 
+static void test_job_waits_for_a_full_disk(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT_WITH(job_setup_on_disk(&job, "1m"));
+    job_plan_default(&job);
+    job_plan_command(&job, (const char *const[]){"seq", "1", "500000", NULL}); /* 3.4 MB */
+    job_launch(&job, false);
+    job_wait_flags(&job, STATE_WAITING_FOR_DISK);
+    job_grow_disk(&job, "16m");
+    state = job_wait(&job);
+    assert_exited(&state, 0);
+    assert_int_equal(state.exit.flags, 0);
+    assert_int_equal(state.progress.flags & STATE_WAITING_FOR_DISK, 0);
+    assert_sequence(&job, 500000);
+    job_teardown(&job);
+}
+
+/* Two kills: the first ends the processes, the second the wait for what they have left. */
+static void test_job_kill_gives_up_a_full_disk(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT_WITH(job_setup_on_disk(&job, "1m"));
+    job_plan_default(&job);
+    job_plan_command(&job, (const char *const[]){"cat", "/dev/zero", NULL});
+    job_launch(&job, false);
+    job_wait_flags(&job, STATE_WAITING_FOR_DISK);
+    job_control(&job, CONTROL_KILL, 0, 0);
+    job_wait_phase(&job, STATE_PHASE_DRAINING);
+    assert_false(pidref_has_ended(&job.init));
+    job_control(&job, CONTROL_KILL, 0, 0);
+    state = job_wait(&job);
+    assert_killed_by(&state, SIGKILL);
+    assert_true(state.exit.flags & STATE_EXIT_OUTPUT_LOST);
+    assert_int_equal(state.exit.output_error, -ENOSPC);
+    job_teardown(&job);
+}
+
+/* A data file that refuses with something else than a full disk (sealed: EPERM). */
+static void test_job_is_killed_when_output_fails(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job_plan_script(&job, "echo x; sleep 600");
+    job.data_is_sealed = true;
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_killed_by(&state, SIGKILL);
+    assert_int_equal(state.exit.stop_reason, STATE_STOP_OUTPUT);
+    assert_true(state.exit.flags & STATE_EXIT_OUTPUT_LOST);
+    assert_int_equal(state.exit.output_error, -EPERM);
+    job_teardown(&job);
+}
+
+static void test_job_without_files_does_not_start(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job.settings.fd_count = 1; /* announced, not given */
+    job_plan_script(&job, "true");
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_int_equal(state.progress.failure, SPAWN_FAILURE_SPAWN);
+    assert_non_null(strstr(state.progress.sentence, "descriptor 8"));
+    job_teardown(&job);
+}
+
+/* The same without root: one user, mapped to 0, who still ends without capabilities. */
+static void test_job_runs_rootless(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    REQUIRE_ROOT(&job);
+    job_plan_default(&job);
+    job.settings.flags |= PLAN_ROOTLESS;
+    job.settings.agent_uid = job.settings.agent_gid = 0;
+    job.settings.job_uid = job.settings.job_gid = 0;
+    job.rootless = AGENT_UID;
+    job_plan_script(
+        &job, "id -u; hostname; grep -E '^(CapEff|CapBnd|NoNew)' /proc/self/status | tr -d '\\t'; "
+              "echo $$ >/dev/null; exit 6");
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_string_equal(state.progress.sentence, "");
+    assert_exited(&state, 6);
+    assert_output(&job,
+                  "0\nsandbox\nCapEff:0000000000000000\nCapBnd:0000000000000000\nNoNewPrivs:1\n");
+    job_teardown(&job);
+}
+
+static int make_cgroup(char path[static 128])
+{
+    static const char *const roots[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+        int fd;
+
+        (void)snprintf(path, 128, "%s/hoist-test-init-%d", roots[i], (int)getpid());
+        if (mkdir(path, 0755) < 0)
+            continue;
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (faccessat(fd, "cgroup.kill", W_OK, 0) == 0)
+            return fd;
+        (void)fd_close(fd);
+        (void)rmdir(path);
+    }
+    return FD_NONE;
+}
+
+/* In cmd/ from its first instruction, which to itself is the root of all cgroups. */
+static void test_job_runs_in_its_cgroup(void **unused)
+{
+    struct job job;
+    struct state_file state;
+    char path[128], *output;
+    int cgroup_fd;
+
+    REQUIRE_ROOT(&job);
+    cgroup_fd = make_cgroup(path);
+    if (cgroup_fd < 0) {
+        job_teardown(&job);
+        print_message("skipped: no cgroup v2 tree that can be written\n");
+        skip();
+    }
+    job_plan_default(&job);
+    job.settings.flags |= PLAN_HAS_CGROUP;
+    job.cgroup_fd = cgroup_fd;
+    job_plan_script(&job, "cat /proc/self/cgroup");
+    job_launch(&job, false);
+    state = job_wait(&job);
+    (void)fd_close(cgroup_fd);
+    assert_int_equal(rmdir(path), 0);
+    assert_exited(&state, 0);
+    output = job_output(&job, NULL);
+    assert_non_null(strstr(output, "0::/\n"));
+    free(output);
+    job_teardown(&job);
+}
+
 /* TERM from outside, as of a host that shuts down, is a stop by the plan's rules. */
 static void test_job_term_from_outside_is_a_stop(void **unused)
 {
@@ -554,6 +712,12 @@ int main(int argc, char *argv[])
         cmocka_unit_test(test_job_refuses_to_start_twice),
         cmocka_unit_test(test_job_refuses_the_plan_of_another),
         cmocka_unit_test(test_job_output_is_held_to_its_rate),
+        cmocka_unit_test(test_job_waits_for_a_full_disk),
+        cmocka_unit_test(test_job_kill_gives_up_a_full_disk),
+        cmocka_unit_test(test_job_is_killed_when_output_fails),
+        cmocka_unit_test(test_job_without_files_does_not_start),
+        cmocka_unit_test(test_job_runs_rootless),
+        cmocka_unit_test(test_job_runs_in_its_cgroup),
         cmocka_unit_test(test_job_term_from_outside_is_a_stop),
     };
 
