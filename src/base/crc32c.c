@@ -6,18 +6,16 @@
 
 /*
  * Two ways to the same number: the processor's instruction on x86-64 with SSE 4.2, else tables that
- * take eight bytes a step ("slicing by 8"). Combining uses the fact that appending n zero bytes is
- * a linear map of the register: its powers of two are squared as needed.
+ * take eight bytes a step ("slicing by 8"). Combining uses the fact that appending n zero bytes
+ * multiplies the register, as a polynomial, by x^(8n): one multiplication for each bit of n.
  */
 
 #define CRC32C_POLYNOMIAL UINT32_C(0x82f63b78)
 #define CRC32C_SLICES     8
 
 static uint32_t crc32c_table[CRC32C_SLICES][256];
-static bool crc32c_has_instruction;
 
-/* Before main(), so that no thread ever sees half a table. */
-__attribute__((constructor)) static void crc32c_prepare(void)
+static void crc32c_prepare_table(void)
 {
     for (uint32_t byte = 0; byte < 256; byte++) {
         uint32_t crc = byte;
@@ -32,10 +30,6 @@ __attribute__((constructor)) static void crc32c_prepare(void)
 
             crc32c_table[slice][byte] = (crc >> 8) ^ crc32c_table[0][crc & 0xff];
         }
-#ifdef __x86_64__
-    __builtin_cpu_init();
-    crc32c_has_instruction = __builtin_cpu_supports("sse4.2");
-#endif
 }
 
 static uint32_t crc32c_by_table(uint32_t crc, const uint8_t *data, size_t size)
@@ -53,74 +47,59 @@ static uint32_t crc32c_by_table(uint32_t crc, const uint8_t *data, size_t size)
     return crc;
 }
 
-/* What appending 1, 2, 4, … zero bytes does to a register, as a 32 × 32 matrix over GF(2). */
-struct crc32c_map {
-    uint32_t column[32];
-};
-
-static uint32_t map_apply(const struct crc32c_map *map, uint32_t vector)
+/* The product of two polynomials over GF(2), modulo CRC-32C's; bit 31 is the coefficient of x^0. */
+static uint32_t polynomial_multiply(uint32_t a, uint32_t b)
 {
-    uint32_t sum = 0;
+    uint32_t product = 0;
 
-    for (unsigned bit = 0; vector; bit++, vector >>= 1)
-        if (vector & 1)
-            sum ^= map->column[bit];
-    return sum;
-}
-
-static struct crc32c_map map_square(const struct crc32c_map *map)
-{
-    struct crc32c_map square;
-
-    for (unsigned bit = 0; bit < 32; bit++)
-        square.column[bit] = map_apply(map, map->column[bit]);
-    return square;
-}
-
-static struct crc32c_map map_one_zero_byte(void)
-{
-    struct crc32c_map map;
-
-    for (unsigned bit = 0; bit < 32; bit++) {
-        uint32_t crc = UINT32_C(1) << bit;
-
-        map.column[bit] = (crc >> 8) ^ crc32c_table[0][crc & 0xff];
+    for (; a; a <<= 1) {
+        if (a & UINT32_C(0x80000000))
+            product ^= b;
+        b = (b >> 1) ^ (b & 1 ? CRC32C_POLYNOMIAL : 0);
     }
-    return map;
+    return product;
+}
+
+/* x^(8 · 2^n): what appending 2^n zero bytes multiplies a register by. */
+static uint32_t crc32c_power[64];
+
+static void crc32c_prepare_powers(void)
+{
+    crc32c_power[0] = UINT32_C(0x80000000) >> 8;
+    for (unsigned n = 1; n < 64; n++)
+        crc32c_power[n] = polynomial_multiply(crc32c_power[n - 1], crc32c_power[n - 1]);
 }
 
 uint32_t crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t size_b)
 {
-    struct crc32c_map map = map_one_zero_byte();
-
-    for (; size_b; size_b >>= 1) {
+    for (unsigned n = 0; size_b; n++, size_b >>= 1)
         if (size_b & 1)
-            crc_a = map_apply(&map, crc_a);
-        map = map_square(&map);
-    }
+            crc_a = polynomial_multiply(crc32c_power[n], crc_a);
     return crc_a ^ crc_b;
 }
 
 #ifdef __x86_64__
 /*
  * The instruction has a latency of three cycles and a throughput of one: three lanes at once keep
- * it busy, and are put together by the map for the length of a lane.
+ * it busy, and are put together by the factor for the length of a lane.
  */
-#    define CRC32C_LANE 4096
+#    define CRC32C_LANE_LOG2 12
+#    define CRC32C_LANE      (1 << CRC32C_LANE_LOG2)
 
 static uint32_t crc32c_lane_table[4][256];
 
-__attribute__((constructor)) static void crc32c_prepare_lanes(void)
+/* The product is linear: that of a byte is the sum of those of its bits. */
+static void crc32c_prepare_lanes(void)
 {
-    struct crc32c_map map;
+    for (unsigned place = 0; place < 4; place++)
+        for (uint32_t byte = 1; byte < 256; byte++) {
+            uint32_t rest = byte & (byte - 1);
+            uint32_t bit = byte ^ rest;
 
-    crc32c_prepare(); /* the order of constructors in one file is not promised */
-    map = map_one_zero_byte();
-    for (unsigned length = 1; length < CRC32C_LANE; length *= 2)
-        map = map_square(&map);
-    for (unsigned byte = 0; byte < 256; byte++)
-        for (unsigned place = 0; place < 4; place++)
-            crc32c_lane_table[place][byte] = map_apply(&map, (uint32_t)byte << (8 * place));
+            crc32c_lane_table[place][byte] =
+                rest ? crc32c_lane_table[place][rest] ^ crc32c_lane_table[place][bit]
+                     : polynomial_multiply(crc32c_power[CRC32C_LANE_LOG2], bit << (8 * place));
+        }
 }
 
 static uint32_t crc32c_shift_lane(uint64_t crc)
@@ -161,6 +140,32 @@ crc32c_by_instruction(uint32_t crc, const uint8_t *data, size_t size)
     return crc;
 }
 #endif
+
+#ifdef __x86_64__
+static bool crc32c_has_instruction;
+
+static bool crc32c_prepare_instruction(void)
+{
+    __builtin_cpu_init();
+    crc32c_has_instruction = __builtin_cpu_supports("sse4.2");
+    if (crc32c_has_instruction)
+        crc32c_prepare_lanes();
+    return crc32c_has_instruction;
+}
+#else
+static bool crc32c_prepare_instruction(void)
+{
+    return false;
+}
+#endif
+
+/* Before main(), so that no thread ever sees half a table. */
+__attribute__((constructor)) static void crc32c_prepare(void)
+{
+    crc32c_prepare_powers();
+    if (!crc32c_prepare_instruction())
+        crc32c_prepare_table();
+}
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t size)
 {
