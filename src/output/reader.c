@@ -207,23 +207,26 @@ static struct reader_run reader_plan(const struct output_reader *reader,
     return run;
 }
 
-/* Takes `size` bytes at `offset` into the checksums, entry by entry. */
+/*
+ * Takes `size` bytes at `offset` into the checksums, entry by entry. Each byte is looked at once:
+ * the checksum of a part goes into that of its entry and into that of all by arithmetic.
+ */
 static int reader_check(struct output_reader *reader, const struct reader_run *run,
                         const uint8_t *bytes, size_t size, struct error *err)
 {
     uint64_t end = reader->offset + size;
 
-    reader->crc = crc32c(reader->crc, bytes, size);
     for (unsigned i = 0; i < run->count && reader->offset < end; i++) {
         const struct output_entry *entry = &run->entries[i];
         size_t part = (size_t)(MIN(entry->end, end) - reader->offset);
+        uint32_t crc = crc32c(0, bytes, part);
 
         if (reader->offset == output_entry_start(entry)) {
             reader->entry_crc = 0;
             reader->entry_crc_known = true;
         }
-        if (reader->entry_crc_known)
-            reader->entry_crc = crc32c(reader->entry_crc, bytes, part);
+        reader->entry_crc = crc32c_combine(reader->entry_crc, crc, part);
+        reader->crc = crc32c_combine(reader->crc, crc, part);
         reader->offset += part;
         bytes += part;
         if (reader->offset < entry->end)
