@@ -186,7 +186,7 @@ int api_append_message_take(size_t *count, void *list, ProtobufCMessage *element
 
     /* `list` is the address of an array of pointers of some message type: read as bytes. */
     memcpy(&array, list, sizeof(array));
-    array = list_grow(array, *count, sizeof(*array));
+    array = list_grow(array, *count, sizeof(void *));
     if (!array)
         return -ENOMEM;
     array[(*count)++] = element;

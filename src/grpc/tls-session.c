@@ -179,8 +179,10 @@ static bool host_is_address(const char *host)
 
 static int session_expect_host(struct tls_session *session, const char *host)
 {
-    X509_VERIFY_PARAM *param = SSL_get0_param(session->ssl);
+    X509_VERIFY_PARAM *param;
 
+    assert(session);
+    param = SSL_get0_param(session->ssl);
     session->host = strdup(host);
     if (!session->host)
         return 0;

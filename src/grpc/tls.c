@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "grpc/tls.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -94,6 +95,7 @@ static int context_use_pair(struct tls_context *context, const char *cert, const
 {
     int r;
 
+    assert(context);
     r = tls_material_use_certificate(context->ssl, cert, err);
     if (r < 0)
         return r;

@@ -6,6 +6,7 @@
  */
 #include "text/document.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +131,7 @@ static int read_list(struct reader *reader, struct node *list, unsigned depth)
 {
     for (;;) {
         _cleanup_event_ yaml_event_t event = {0};
-        struct node *child;
+        struct node *child = NULL;
         int r;
 
         r = next_event(reader, &event);
@@ -182,7 +183,7 @@ static int read_map(struct reader *reader, struct node *map, unsigned depth)
     for (;;) {
         _cleanup_event_ yaml_event_t event = {0};
         _cleanup_free_ char *key = NULL;
-        struct node *child;
+        struct node *child = NULL;
         yaml_mark_t mark = {0};
         int r;
 
@@ -195,6 +196,7 @@ static int read_map(struct reader *reader, struct node *map, unsigned depth)
         r = read_node(reader, &event, depth + 1, &child);
         if (r < 0)
             return r;
+        assert(child);
         child->key = TAKE_PTR(key);
         child->key_line = (unsigned)mark.line + 1;
         child->key_column = (unsigned)mark.column + 1;

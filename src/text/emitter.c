@@ -45,28 +45,29 @@ struct emitter *emitter_free(struct emitter *emitter)
     return NULL;
 }
 
+/* Is this the place for a value under `key`? A name given twice could replace a map that is open.
+ */
+static bool key_fits(const struct emitter *emitter, const json_t *in, const char *key)
+{
+    if (!in)
+        return !key && !emitter->root;
+    if (json_is_array(in))
+        return !key;
+    return key && !json_object_get(in, key);
+}
+
 /* Takes `value`, whatever happens; NULL: there was no memory for it. */
 static void put_consume(struct emitter *emitter, const char *key, json_t *value)
 {
     json_t *in = emitter->depth > 0 ? emitter->open[emitter->depth - 1] : NULL;
-    int r = 0;
 
-    if (emitter->failure < 0) {
+    if (emitter->failure == 0 && !value)
+        emitter->failure = -ENOMEM;
+    if (emitter->failure == 0 && !key_fits(emitter, in, key))
+        emitter->failure = -EINVAL;
+    if (emitter->failure < 0)
         json_decref(value);
-        return;
-    }
-    if (!value)
-        r = -ENOMEM;
-    else if (in ? !key != json_is_array(in) : key || emitter->root)
-        r = -EINVAL;
-    else if (key && json_object_get(in, key)) /* replacing it could free what is still open */
-        r = -EINVAL;
-    if (r < 0) {
-        json_decref(value);
-        emitter->failure = r;
-        return;
-    }
-    if (!in)
+    else if (!in)
         emitter->root = value;
     else if (key ? json_object_set_new(in, key, value) : json_array_append_new(in, value))
         emitter->failure = -ENOMEM;
