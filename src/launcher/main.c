@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "launcher/answer.h"
+#include "launcher/hoistd-process.h"
 #include "launcher/notify.h"
 #include "launcher/options.h"
 #include "launcher/setup.h"
@@ -190,10 +191,12 @@ static int act(enum options_request request, struct launcher_config *config, int
         return print(config_print(config, &out), &out);
     case OPTIONS_RUN:
     default:
-        r = config_resolve(config, err);
-        if (r < 0)
-            return r;
         log_init(PROGRAM, (enum log_format)config->log_format, (enum log_level)config->log_level);
+        r = config_resolve(config, err);
+        if (r < 0) {
+            log_error("%s", err->text);
+            return HOISTD_EXIT_CONFIG;
+        }
         return serve(config, signalfd, err);
     }
 }
@@ -212,8 +215,12 @@ int main(int argc, char **argv)
         r = config_init(&config, &err);
     if (r >= 0)
         r = options_load(argc, argv, &config, &request, &err);
-    if (r >= 0)
-        r = setup_process(&err);
+    if (r < 0) {
+        /* Said to whoever typed it, not to the log. */
+        dprintf(STDERR_FILENO, PROGRAM ": %s\n", err.text);
+        return HOISTD_EXIT_CONFIG;
+    }
+    r = setup_process(&err);
     if (r >= 0)
         r = setup_signals(&signalfd, &err);
     if (r >= 0)
