@@ -139,12 +139,15 @@ static void handle_request(struct supervisor *supervisor, const struct control_r
 /* --- the ends of processes ----------------------------------------------------------------------
  */
 
+/* Nobody asked for the end of a job whose output fails; that it was lost is said by another flag.
+ */
 static uint32_t exit_flags(const struct stop *stop)
 {
     uint32_t flags = 0;
 
-    if (stop->reason != STATE_STOP_NONE)
-        flags |= STATE_EXIT_STOPPED;
+    if (stop->reason == STATE_STOP_NONE || stop->reason == STATE_STOP_OUTPUT)
+        return flags;
+    flags |= STATE_EXIT_STOPPED;
     if (stop->reason == STATE_STOP_TIMEOUT)
         flags |= STATE_EXIT_TIMED_OUT;
     if (stop->killed)

@@ -85,12 +85,15 @@ struct state_progress {
 };
 
 enum state_exit_flags {
-    STATE_EXIT_STOPPED =
-        1 << 0, /* a stop signal or SIGKILL of ours was sent before the command ended */
-    STATE_EXIT_TIMED_OUT = 1 << 1, /* and the first reason was the timeout */
-    STATE_EXIT_KILLED =
-        1 << 2, /* grace was over (or CONTROL_KILL): SIGKILL before the command ended */
-    STATE_EXIT_OUTPUT_LOST = 1 << 3, /* output could not be written to its end: `output_error` */
+    /* By request or timeout: the signal (or SIGKILL) was sent before the command ended. */
+    STATE_EXIT_STOPPED = 1 << 0,
+    /* And the first reason was the timeout. */
+    STATE_EXIT_TIMED_OUT = 1 << 1,
+    /* Grace was over (or CONTROL_KILL): SIGKILL was sent before the command ended. */
+    STATE_EXIT_KILLED = 1 << 2,
+    /* Output could not be written to its end: `output_error`. With STATE_STOP_OUTPUT the job was
+     * killed for it, and none of the flags above is set, since nobody had asked for that. */
+    STATE_EXIT_OUTPUT_LOST = 1 << 3,
     _STATE_EXIT_FLAGS_ALL = (1 << 4) - 1,
 };
 
