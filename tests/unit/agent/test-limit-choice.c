@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/limit-choice.h"
+#include "api/error.h"
+#include "grpc/status.h"
+
+static struct classes shipped(void)
+{
+    struct classes classes;
+
+    classes_init_shipped(&classes);
+    return classes;
+}
+
+static int choose(const char *class, enum limit limit, uint64_t asked,
+                  const struct limits *launcher, struct limits *ret, struct api_error *error)
+{
+    struct classes classes = shipped();
+    struct limits limits = {.given = 0}, none = {.given = 0};
+
+    limit_set(&limits, limit, asked);
+    return limits_choose(classes_find(&classes, class), &limits, launcher ? launcher : &none, ret,
+                         error);
+}
+
+static void test_limits_choose_takes_less_than_the_class(void **unused)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    struct limits limits;
+
+    (void)unused;
+    assert_int_equal(choose("small", LIMIT_MEMORY_MAX, 64000000, NULL, &limits, &error), 0);
+    assert_int_equal(limits.value[LIMIT_MEMORY_MAX], 64000000);
+    assert_int_equal(limits.value[LIMIT_CPU_MILLIS], 100); /* the class's own */
+}
+
+static void test_limits_choose_takes_what_the_class_leaves_open(void **unused)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    struct limits limits;
+
+    (void)unused;
+    assert_int_equal(choose("small", LIMIT_IO_READ_IOPS, 5, NULL, &limits, &error), 0);
+    assert_int_equal(choose("small", LIMIT_CPU_WEIGHT, 10000, NULL, &limits, &error), 0);
+    assert_int_equal(limits.value[LIMIT_CPU_WEIGHT], 10000);
+}
+
+static void test_limits_choose_refuses_above_the_class_and_names_it(void **unused)
+{
+    static const struct {
+        enum limit limit;
+        uint64_t asked;
+    } wrong[] = {
+        {LIMIT_MEMORY_MAX, 100000001}, {LIMIT_MEMORY_MAX, 0}, /* no limit at all */
+        {LIMIT_CPU_MILLIS, 101},       {LIMIT_SWAP_MAX, 1},   {LIMIT_PIDS_MAX, 0},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        _cleanup_api_error_ struct api_error error = {.code = 0};
+        struct limits limits;
+
+        assert_true(choose("small", wrong[i].limit, wrong[i].asked, NULL, &limits, &error) < 0);
+        assert_int_equal(error.code, GRPC_STATUS_INVALID_ARGUMENT);
+        assert_int_equal(error.reason, HOIST__V1__REASON__REASON_OVER_CEILING);
+        assert_string_equal(api_error_get(&error, "limit"), limit_name(wrong[i].limit));
+        assert_non_null(strstr(api_error_get(&error, "set_by"), "small"));
+    }
+}
+
+static void test_limits_choose_holds_the_launchers_ceilings(void **unused)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    struct limits launcher = {.given = 0}, limits;
+
+    (void)unused;
+    limit_set(&launcher, LIMIT_MEMORY_MAX, 50000000);
+    assert_true(choose("small", LIMIT_CPU_MILLIS, 50, &launcher, &limits, &error) < 0);
+    assert_string_equal(api_error_get(&error, "set_by"), "the launcher");
+    assert_string_equal(api_error_get(&error, "limit"), "memory_max");
+    assert_int_equal(choose("small", LIMIT_MEMORY_MAX, 50000000, &launcher, &limits, &error), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_limits_choose_takes_less_than_the_class),
+        cmocka_unit_test(test_limits_choose_takes_what_the_class_leaves_open),
+        cmocka_unit_test(test_limits_choose_refuses_above_the_class_and_names_it),
+        cmocka_unit_test(test_limits_choose_holds_the_launchers_ceilings),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
