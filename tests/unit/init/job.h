@@ -36,10 +36,10 @@ struct job {
     int raw_status; /* waitpid(2)'s, after job_wait() */
 };
 
-/* Fails the test when something can't be made. Skips it (false) without root. */
-bool job_setup(struct job *job);
+/* Needs root; fails the test when something can't be made. */
+void job_setup(struct job *job);
 /* The same on a disk of its own of `size` ("1m"), which job_grow_disk() makes larger. */
-bool job_setup_on_disk(struct job *job, const char *size);
+void job_setup_on_disk(struct job *job, const char *size);
 void job_grow_disk(struct job *job, const char *size);
 void job_teardown(struct job *job);
 
