@@ -18,8 +18,8 @@
  *
  * All requests are asynchronous. A completion is called later from the event loop, exactly once,
  * and never inside the call that asked for it; spawner_free() drops what is under way without
- * calling. Each request copies what it needs before it returns. A request returns 0, or -ENOMEM
- * (then there is no completion).
+ * calling. Each request copies what it needs before it returns 0, or a negative errno when it can't
+ * even be asked (-ENOMEM, -EPIPE, -ENOBUFS); then there is no completion.
  */
 
 struct spawner;

@@ -190,7 +190,8 @@ static int ask_both(struct job *job, const struct job_files *files, struct failu
     r = ask_spawner(job, files);
     if (r < 0) {
         job->start.spawn_answered = true;
-        start_fails(job, r, SPAWN_FAILURE_SPAWN, "the job can't be handed to the spawner");
+        start_fails(job, r, r == -ENOMEM ? SPAWN_FAILURE_SPAWN : SPAWN_FAILURE_UNAVAILABLE,
+                    "the launcher takes no requests now; try again");
     }
     return 0;
 }
