@@ -3,12 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/strv.h"
 #include "store/store-sqlite.h"
 
 /*
@@ -240,5 +244,42 @@ int sqlite_open(const char *path, sqlite3 **ret, bool *ret_created, struct error
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL); /* as above */
     *ret_created = created;
     *ret = TAKE_PTR(db);
+    return 0;
+}
+
+static int move_aside(const char *path, const char *aside, const char *suffix, struct error *err)
+{
+    _cleanup_free_ char *from = text_format("%s%s", path, suffix);
+    _cleanup_free_ char *to = text_format("%s%s", aside, suffix);
+
+    if (!from || !to)
+        return error_set(err, -ENOMEM, "no memory");
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0 && errno != ENOENT)
+        return error_set(err, -errno, "can't put the damaged database \"%s\" aside: %s", from,
+                         strerror(errno));
+    return 0;
+}
+
+/* The journal goes first: a database without its journal would look sound and lack records. */
+int sqlite_quarantine(const char *path, struct store_open_report *report, struct error *err)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal", ""};
+    usec_t now = clock_wall();
+    time_t seconds = (time_t)(now / USEC_PER_SEC);
+    _cleanup_free_ char *aside = NULL;
+    char stamp[32];
+    struct tm utc;
+
+    (void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", gmtime_r(&seconds, &utc));
+    aside = text_format("%s.damaged-%s.%06uZ", path, stamp, (unsigned)(now % USEC_PER_SEC));
+    if (!aside)
+        return error_set(err, -ENOMEM, "no memory");
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        int r = move_aside(path, aside, suffixes[i], err);
+
+        if (r < 0)
+            return r;
+    }
+    (void)snprintf(report->quarantined, sizeof(report->quarantined), "%s", aside);
     return 0;
 }

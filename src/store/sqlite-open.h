@@ -7,6 +7,12 @@
 #include "base/cleanup.h"
 
 struct error;
+struct store_open_report;
+
+/* All columns of a job, in the order in which every statement gives them. */
+#define SQLITE_COLUMNS                                                                             \
+    "id, owner, display_name, request_id, state, cause, live, created, started, ended, uid, pid, " \
+    "start_time, boot_id, spec, outcome"
 
 /*
  * Getting a connection to a database that is sound, ours, and of our version. For store-sqlite.c
@@ -31,3 +37,6 @@ int sqlite_fail(sqlite3 *db, const char *what, struct error *err);
  * damaged; then nothing of it was changed.
  */
 int sqlite_open(const char *path, sqlite3 **ret, bool *ret_created, struct error *err);
+
+/* Renames the damaged database and its journal (store_open_sqlite()) and says so in `report`. */
+int sqlite_quarantine(const char *path, struct store_open_report *report, struct error *err);

@@ -2,16 +2,13 @@
 #include "store/store-sqlite.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/buffer.h"
 #include "base/error.h"
-#include "base/strv.h"
+#include "store/sqlite-list.h"
 #include "store/sqlite-open.h"
+#include "store/sqlite-statement.h"
 #include "store/store-ops.h"
 
 /*
@@ -38,11 +35,7 @@ enum statement {
     _STATEMENT_MAX,
 };
 
-/* The order of enum column. */
-#define COLUMNS                                                                                    \
-    "id, owner, display_name, request_id, state, cause, live, created, started, ended, uid, pid, " \
-    "start_time, boot_id, spec, outcome"
-
+/* The order of SQLITE_COLUMNS. */
 enum column {
     COLUMN_ID,
     COLUMN_OWNER,
@@ -71,16 +64,18 @@ static const char *const statement_text[_STATEMENT_MAX] = {
     [STATEMENT_SAVE] = "SAVEPOINT job",
     [STATEMENT_RELEASE] = "RELEASE job",
     [STATEMENT_BACK] = "ROLLBACK TO job",
-    [STATEMENT_PUT] = "INSERT INTO job (" COLUMNS ") VALUES "
+    [STATEMENT_PUT] = "INSERT INTO job (" SQLITE_COLUMNS ") VALUES "
                       "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
     [STATEMENT_PUT_LABEL] = "INSERT INTO label (job, key, value) VALUES (?1, ?2, ?3)",
     [STATEMENT_UPDATE] = "UPDATE job SET state=?5, cause=?6, live=?7, started=?9, ended=?10,"
                          " uid=?11, pid=?12, start_time=?13, boot_id=?14, outcome=?16 WHERE id=?1",
     [STATEMENT_REMOVE] = "DELETE FROM job WHERE id=?1",
-    [STATEMENT_GET] = "SELECT " COLUMNS " FROM job WHERE id=?1",
-    [STATEMENT_GET_BY_NAME] = "SELECT " COLUMNS " FROM job WHERE owner=?1 AND display_name=?2",
-    [STATEMENT_GET_BY_REQUEST] = "SELECT " COLUMNS " FROM job WHERE owner=?1 AND request_id=?2",
-    [STATEMENT_FIND_RANGE] = "SELECT " COLUMNS " FROM job WHERE id BETWEEN ?1 AND ?2"
+    [STATEMENT_GET] = "SELECT " SQLITE_COLUMNS " FROM job WHERE id=?1",
+    [STATEMENT_GET_BY_NAME] =
+        "SELECT " SQLITE_COLUMNS " FROM job WHERE owner=?1 AND display_name=?2",
+    [STATEMENT_GET_BY_REQUEST] =
+        "SELECT " SQLITE_COLUMNS " FROM job WHERE owner=?1 AND request_id=?2",
+    [STATEMENT_FIND_RANGE] = "SELECT " SQLITE_COLUMNS " FROM job WHERE id BETWEEN ?1 AND ?2"
                              " AND (?3 IS NULL OR owner=?3) ORDER BY id LIMIT ?4",
     [STATEMENT_LABELS] = "SELECT key, value FROM label WHERE job=?1 ORDER BY key",
 };
@@ -108,37 +103,6 @@ static void statement_resetp(sqlite3_stmt **statement)
     statement_reset(*statement);
 }
 #define _cleanup_statement_ _cleanup_(statement_resetp)
-
-static void statement_finalizep(sqlite3_stmt **statement)
-{
-    (void)sqlite3_finalize(*statement); /* as statement_reset() */
-}
-
-/*
- * Binding can only fail for want of memory or by a value too large (SQLITE_TOOBIG); the step that
- * follows would then run with NULL, which no column allows where it matters, so it is told here.
- */
-static bool bind_text(sqlite3_stmt *statement, int index, const char *text)
-{
-    return sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC) == SQLITE_OK;
-}
-
-static bool bind_blob(sqlite3_stmt *statement, int index, const void *data, size_t size)
-{
-    /* A NULL pointer would be bound as NULL, not as an empty blob. */
-    return sqlite3_bind_blob64(statement, index, size > 0 ? data : "", size, SQLITE_STATIC) ==
-           SQLITE_OK;
-}
-
-static bool bind_number(sqlite3_stmt *statement, int index, uint64_t number)
-{
-    return sqlite3_bind_int64(statement, index, (sqlite3_int64)number) == SQLITE_OK;
-}
-
-static bool bind_id(sqlite3_stmt *statement, int index, const struct id *id)
-{
-    return bind_blob(statement, index, id->bytes, sizeof(id->bytes));
-}
 
 /* Steps a statement that gives no rows. */
 static int sqlite_do(struct store_sqlite *store, enum statement which, struct error *err)
@@ -452,80 +416,14 @@ static int store_sqlite_find_range(struct store *base, const char *owner, const 
     return sqlite_get_many(store, statement, ret, err);
 }
 
-/* Parameters of a list: fixed numbers, then two for each label. */
-enum list_parameter {
-    LIST_OWNER = 1,
-    LIST_STATES,
-    LIST_AFTER_CREATED,
-    LIST_AFTER_ID,
-    LIST_LIMIT,
-    LIST_LABELS,
-};
-
-/* The text of a list: only conditions that are asked for, so that an index can serve it. */
-static int list_write_text(const struct store_filter *filter, struct buffer *sql)
-{
-    int r = buffer_append_text(sql, "SELECT " COLUMNS " FROM job WHERE 1");
-
-    if (r == 0 && filter->owner)
-        r = buffer_append_format(sql, " AND owner=?%d", LIST_OWNER);
-    if (r == 0 && filter->states != 0)
-        r = buffer_append_format(sql, " AND (?%d >> state) & 1", LIST_STATES);
-    if (r == 0 && filter->live_only)
-        r = buffer_append_text(sql, " AND live=1");
-    if (r == 0 && filter->after)
-        r = buffer_append_format(sql, " AND (created, id) < (?%d, ?%d)", LIST_AFTER_CREATED,
-                                 LIST_AFTER_ID);
-    for (size_t i = 0; r == 0 && i < filter->label_count; i++) {
-        r = buffer_append_format(sql,
-                                 " AND EXISTS (SELECT 1 FROM label WHERE job=job.id AND key=?%zu",
-                                 LIST_LABELS + 2 * i);
-        if (r == 0 && !text_is_empty(filter->labels[i].value))
-            r = buffer_append_format(sql, " AND value=?%zu", LIST_LABELS + 2 * i + 1);
-        if (r == 0)
-            r = buffer_append_text(sql, ")");
-    }
-    if (r == 0)
-        r = buffer_append_text(sql, " ORDER BY created DESC, id DESC");
-    if (r == 0 && filter->limit > 0)
-        r = buffer_append_format(sql, " LIMIT ?%d", LIST_LIMIT);
-    return r;
-}
-
-static bool list_bind(sqlite3_stmt *statement, const struct store_filter *filter)
-{
-    if ((filter->owner && !bind_text(statement, LIST_OWNER, filter->owner)) ||
-        (filter->states != 0 && !bind_number(statement, LIST_STATES, filter->states)) ||
-        (filter->limit > 0 && !bind_number(statement, LIST_LIMIT, filter->limit)))
-        return false;
-    if (filter->after && (!bind_number(statement, LIST_AFTER_CREATED, filter->after->created) ||
-                          !bind_id(statement, LIST_AFTER_ID, &filter->after->id)))
-        return false;
-    for (size_t i = 0; i < filter->label_count; i++) {
-        int index = (int)(LIST_LABELS + 2 * i);
-
-        if (!bind_text(statement, index, filter->labels[i].key) ||
-            (!text_is_empty(filter->labels[i].value) &&
-             !bind_text(statement, index + 1, filter->labels[i].value)))
-            return false;
-    }
-    return true;
-}
-
 static int store_sqlite_list(struct store *base, const struct store_filter *filter,
                              struct store_list *ret, struct error *err)
 {
     struct store_sqlite *store = sqlite_of(base);
     _cleanup_(statement_finalizep) sqlite3_stmt *statement = NULL;
-    _cleanup_buffer_ struct buffer sql = {};
+    int r = sqlite_prepare_list(store->db, filter, &statement, err);
 
-    if (list_write_text(filter, &sql) < 0)
-        return error_set(err, -ENOMEM, "no memory");
-    if (sqlite3_prepare_v2(store->db, (const char *)buffer_bytes(&sql), (int)buffer_size(&sql),
-                           &statement, NULL) != SQLITE_OK ||
-        !list_bind(statement, filter))
-        return sqlite_fail(store->db, "can't list the jobs", err);
-    return sqlite_get_many(store, statement, ret, err);
+    return r < 0 ? r : sqlite_get_many(store, statement, ret, err);
 }
 
 static int store_sqlite_begin(struct store *base, struct error *err)
@@ -607,43 +505,6 @@ static int sqlite_try(const char *path, struct store **ret, struct store_open_re
         return r;
     }
     *ret = &store->store;
-    return 0;
-}
-
-static int move_aside(const char *path, const char *aside, const char *suffix, struct error *err)
-{
-    _cleanup_free_ char *from = text_format("%s%s", path, suffix);
-    _cleanup_free_ char *to = text_format("%s%s", aside, suffix);
-
-    if (!from || !to)
-        return error_set(err, -ENOMEM, "no memory");
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0 && errno != ENOENT)
-        return error_set(err, -errno, "can't put the damaged database \"%s\" aside: %s", from,
-                         strerror(errno));
-    return 0;
-}
-
-/* The journal goes first: a database without its journal would look sound and lack records. */
-static int sqlite_quarantine(const char *path, struct store_open_report *report, struct error *err)
-{
-    static const char *const suffixes[] = {"-wal", "-shm", "-journal", ""};
-    usec_t now = clock_wall();
-    time_t seconds = (time_t)(now / USEC_PER_SEC);
-    _cleanup_free_ char *aside = NULL;
-    char stamp[32];
-    struct tm utc;
-
-    (void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", gmtime_r(&seconds, &utc));
-    aside = text_format("%s.damaged-%s.%06uZ", path, stamp, (unsigned)(now % USEC_PER_SEC));
-    if (!aside)
-        return error_set(err, -ENOMEM, "no memory");
-    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-        int r = move_aside(path, aside, suffixes[i], err);
-
-        if (r < 0)
-            return r;
-    }
-    (void)snprintf(report->quarantined, sizeof(report->quarantined), "%s", aside);
     return 0;
 }
 
