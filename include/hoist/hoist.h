@@ -390,7 +390,7 @@ struct hoist_chunk {
     uint64_t time_usec; /* since 1970 */
 };
 
-/* 0 to go on; anything else ends hoist_output(), which returns it. */
+/* 0 to go on; anything else ends hoist_output(), which returns it (without filling *error). */
 typedef int hoist_chunk_fn(const struct hoist_chunk *chunk, void *userdata);
 
 struct hoist_output_input {

@@ -94,8 +94,9 @@ static int wait_for_more(struct following *following, struct hoist_error *error)
     return r;
 }
 
-/* Until the output is complete (1), or there is no more now and nobody wants to wait (0). */
-static int read_all(struct following *following, struct hoist_error *error)
+/* Until the output is complete, or there is no more now and nobody wants to wait, or `chunk` ends
+ * it. */
+static int read_all(struct following *following, bool *ret_complete, struct hoist_error *error)
 {
     for (;;) {
         struct output_chunk chunk;
@@ -105,16 +106,15 @@ static int read_all(struct following *following, struct hoist_error *error)
 
         if (r < 0)
             return output_failed(error, &err);
-        if (r == OUTPUT_COMPLETE)
-            return 1;
-        if (r == OUTPUT_AT_END && !following->input->follow)
+        *ret_complete = r == OUTPUT_COMPLETE;
+        if (r == OUTPUT_COMPLETE || (r == OUTPUT_AT_END && !following->input->follow))
             return 0;
         if (r == OUTPUT_CHUNK)
             r = give(following, &chunk);
         else
             r = r == OUTPUT_AT_END ? wait_for_more(following, error) : 0;
         if (r != 0)
-            return r < 0 ? r : -ECANCELED;
+            return r;
     }
 }
 
@@ -133,6 +133,7 @@ int hoist_output(struct hoist *hoist, const struct hoist_output_input *input,
 {
     _cleanup_hoist_call_ struct hoist_call call = {.come = false};
     struct hoist_output_input copy;
+    bool complete = false;
     _cleanup_(following_done) struct following following = {.hoist = hoist, .input = &copy};
     int r = HOIST_INPUT_TAKE(&copy, input, error);
 
@@ -144,9 +145,8 @@ int hoist_output(struct hoist *hoist, const struct hoist_output_input *input,
     if (r == 0)
         r = open_reader(&following, call.reply.output, error);
     if (r == 0)
-        r = read_all(&following, error);
-    if (r < 0)
-        return r;
-    fill_summary(&following, r == 1, ret);
-    return 0;
+        r = read_all(&following, &complete, error);
+    if (r == 0)
+        fill_summary(&following, complete, ret);
+    return r;
 }

@@ -168,12 +168,24 @@ static void test_missing_command_fails_the_start(void **state)
     assert_non_null(strstr(error.text, "no-such-command"));
 }
 
+static int end_at_first_chunk(const struct hoist_chunk *chunk, void *userdata)
+{
+    return 42;
+}
+
 static void test_stop_ends_a_tree_that_ignores_term(void **state)
 {
     struct fixture *fixture = *state;
-    struct hoist_job *job = start(fixture, "trap '' TERM; sleep 100 & while :; do sleep 1; done"),
+    struct hoist_job *job = start(fixture, "trap '' TERM; echo ready; sleep 100 & "
+                                           "while :; do sleep 1; done"),
                      *end = NULL;
+    struct hoist_output_input output = HOIST_OUTPUT_INPUT_INIT;
     struct hoist_stop_input input = HOIST_STOP_INPUT_INIT;
+
+    output.name = job->id;
+    output.follow = 1;
+    output.chunk = end_at_first_chunk;
+    assert_int_equal(hoist_output(fixture->hoist, &output, NULL, NULL), 42);
 
     input.name = job->id;
     input.grace_usec = 50000;
