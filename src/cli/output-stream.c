@@ -83,10 +83,9 @@ static int sink_write(struct output_sink *sink, const uint8_t *data, size_t size
 static int sink_write_stamped(struct output_sink *sink, const uint8_t *data, size_t size,
                               usec_t time)
 {
-    char stamp[CLOCK_TEXT_MAX + 1];
+    char moment[CLOCK_TEXT_MAX], stamp[CLOCK_TEXT_MAX + 1];
 
-    clock_format_utc(time, stamp);
-    strcat(stamp, " ");
+    snprintf(stamp, sizeof(stamp), "%s ", clock_format_utc(time, moment));
     while (size > 0) {
         const uint8_t *newline = memchr(data, '\n', size);
         size_t length = newline ? (size_t)(newline - data) + 1 : size;
