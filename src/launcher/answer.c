@@ -237,7 +237,7 @@ static int group_found(const char *group, const struct id *id, bool populated, v
     found = &list->groups[list->count];
     if (strlen(group) >= sizeof(found->job.group))
         return 0; /* no job's: hoistd could not name it */
-    strcpy(found->job.group, group);
+    memcpy(found->job.group, group, strlen(group) + 1);
     found->job.id = *id;
     found->populated = populated;
     list->count++;

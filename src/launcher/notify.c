@@ -28,5 +28,5 @@ void notify_manager(const char *state)
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
                          (const struct sockaddr *)&address, size) < 0)
-        log_warning("can't tell the service manager: %s", strerror(errno));
+        log_debug("can't tell the service manager: %s", strerror(errno));
 }

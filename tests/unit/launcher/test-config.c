@@ -67,18 +67,18 @@ static void test_config_parse_reads_every_kind_of_value(void **state)
     struct launcher_config *config = *state;
 
     take(config, "# a comment\n"
-                   "\n"
-                   "  max_memory\t=  8GiB  \n"
-                   "max_cpu_millis = 2500\n"
-                   "network_host = yes\n"
-                   "job_uids = 200000-200099\n"
-                   "agent_user = 990\n"
-                   "hide = /srv/secret place\n"
-                   "hide = /etc/keys\n"
-                   "environment = TZ=UTC\n"
-                   "listen_allow = *:7443\n"
-                   "log_level = debug\n"
-                   "stop_timeout = 1m30s");
+                 "\n"
+                 "  max_memory\t=  8GiB  \n"
+                 "max_cpu_millis = 2500\n"
+                 "network_host = yes\n"
+                 "job_uids = 200000-200099\n"
+                 "agent_user = 990\n"
+                 "hide = /srv/secret place\n"
+                 "hide = /etc/keys\n"
+                 "environment = TZ=UTC\n"
+                 "listen_allow = *:7443\n"
+                 "log_level = debug\n"
+                 "stop_timeout = 1m30s");
     assert_int_equal(config->ceilings.value[LIMIT_MEMORY_MAX], UINT64_C(8) << 30);
     assert_int_equal(config->ceilings.value[LIMIT_CPU_MILLIS], 2500);
     assert_int_equal(config->ceilings.given,
@@ -147,12 +147,11 @@ static void test_config_parse_refuses_values_out_of_range(void **state)
 
 static void test_config_parse_limits_repeating_rules(void **state)
 {
-    char text[1024] = "";
     struct error err;
 
-    for (int i = 0; i <= CONFIG_RULES_MAX; i++)
-        strcat(text, "listen_allow = *:7443\n");
-    assert_int_equal(config_parse(*state, text, "launcher.conf", &err), -E2BIG);
+    for (int i = 0; i < CONFIG_RULES_MAX; i++)
+        take(*state, "listen_allow = *:7443\n");
+    assert_int_equal(config_parse(*state, "listen_allow = *:7443", "launcher.conf", &err), -E2BIG);
 }
 
 static void test_config_set_replaces_what_another_level_collected(void **state)
@@ -198,12 +197,12 @@ static void test_config_print_can_be_read_again(void **state)
 
 /* --- the file -------------------------------------------------------------------------------- */
 
+#define PATH_TEMPLATE "/tmp/test-launcher-conf-XXXXXX"
+
 static void write_file(char *path, const char *text, size_t size)
 {
-    int fd;
+    int fd = mkstemp(path);
 
-    strcpy(path, "/tmp/test-launcher-conf-XXXXXX");
-    fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(fd_write_full(fd, text, size), 0);
     fd_close(fd);
@@ -211,7 +210,7 @@ static void write_file(char *path, const char *text, size_t size)
 
 static void test_config_read_refuses_a_file_that_others_may_write(void **state)
 {
-    char path[64];
+    char path[] = PATH_TEMPLATE;
     struct error err;
 
     write_file(path, "max_pids = 7\n", 13);
@@ -225,7 +224,7 @@ static void test_config_read_refuses_a_file_that_others_may_write(void **state)
 
 static void test_config_read_refuses_a_file_of_somebody_else(void **state)
 {
-    char path[64];
+    char path[] = PATH_TEMPLATE;
     struct error err;
 
     if (geteuid() != 0)
@@ -239,7 +238,7 @@ static void test_config_read_refuses_a_file_of_somebody_else(void **state)
 
 static void test_config_read_refuses_what_is_no_text_file(void **state)
 {
-    char path[64];
+    char path[] = PATH_TEMPLATE;
     struct error err;
 
     assert_int_equal(config_read(*state, "/tmp", &err), -EINVAL);

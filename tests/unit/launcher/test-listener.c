@@ -114,10 +114,9 @@ static void test_listeners_open_says_how_to_mend_it(void **unused)
     asked = (struct launcher_listen){.host = "192.0.2.1", .port = 7443};
     assert_int_equal(listeners_open(&other, NULL, 0, &asked, &found, &err), -EADDRNOTAVAIL);
     assert_non_null(strstr(err.text, "192.0.2.1"));
-    strcpy(asked.host, "localhost");
+    asked = (struct launcher_listen){.host = "localhost", .port = 7443};
     assert_int_equal(listeners_open(&other, NULL, 0, &asked, &found, &err), -EINVAL);
-    strcpy(asked.host, "127.0.0.1");
-    asked.port = 80;
+    asked = (struct launcher_listen){.host = "127.0.0.1", .port = 80};
     assert_int_equal(listeners_open(&other, NULL, 0, &asked, &found, &err), -EACCES);
     assert_int_equal(other.count, 0);
     listeners_done(&one);

@@ -37,7 +37,7 @@ static int setup(void **state)
     stage = (struct stage){
         .config =
             {
-                .hoistd = (char *)(uintptr_t)"/bin/sh",
+                .hoistd = (char *)(uintptr_t) "/bin/sh",
                 .agent_uid = geteuid() == 0 ? 65534 : geteuid(),
                 .agent_gid = geteuid() == 0 ? 65534 : getegid(),
                 .stop_timeout = 30 * USEC_PER_SEC,
@@ -142,7 +142,7 @@ static void test_supervisor_waits_when_hoistd_cannot_be_executed(void **state)
     struct pidref ignored;
     struct error err;
 
-    stage->config.hoistd = (char *)(uintptr_t)"/nonexistent/hoistd";
+    stage->config.hoistd = (char *)(uintptr_t) "/nonexistent/hoistd";
     supervisor_tick(&stage->supervisor, NOW);
     assert_int_equal(stage->supervisor.state, SUPERVISOR_WAITING);
     assert_int_equal(hoistd_process_start(&stage->config, 0, &ignored, &err), -ENOENT);

@@ -440,8 +440,9 @@ static void test_launcher_answer_round_trip_of_a_spawn(void **unused)
         .cgroup = "hoist/p-alice/x/cmd",
         .limits = {.enforced = LIMIT_BIT(LIMIT_PIDS_MAX)},
     };
-    strcpy(sent->spawn.limits.detail[LIMIT_PIDS_MAX], "pids.max 100");
-    strcpy(sent->spawn.limits.detail[LIMIT_MEMORY_MAX], "the controller memory is missing");
+    snprintf(sent->spawn.limits.detail[LIMIT_PIDS_MAX], LIMIT_DETAIL_MAX, "%s", "pids.max 100");
+    snprintf(sent->spawn.limits.detail[LIMIT_MEMORY_MAX], LIMIT_DETAIL_MAX, "%s",
+             "the controller memory is missing");
     got = answer_round_trip(sent);
     assert_int_equal(got->spawn.pid, 4711);
     assert_true(got->spawn.start_time == UINT64_MAX);
