@@ -46,10 +46,10 @@ build-test/build.ninja:
 	meson setup -Db_sanitize=address,undefined build-test
 
 build-tsan/build.ninja:
-	meson setup -Db_sanitize=thread build-tsan
+	meson setup -Db_sanitize=thread -Dtests=false build-tsan
 
 build-fuzz/build.ninja:
-	CC=clang meson setup -Dfuzz=true -Dtests=false build-fuzz
+	CC=clang meson setup -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined build-fuzz
 
 build-test build-tsan build-fuzz: %: setup %/build.ninja
 	@$(NINJA) -C $@

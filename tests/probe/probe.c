@@ -105,7 +105,7 @@ static void print_bytes(const char *count)
     }
 }
 
-static void flood(const char *text)
+static _Noreturn void flood(const char *text)
 {
     for (;;) {
         say_out(text);
@@ -121,7 +121,7 @@ static void close_outputs(const char *unused)
 
 /* --- ends and signals */
 
-static void leave(const char *code)
+static _Noreturn void leave(const char *code)
 {
     exit((int)number(code));
 }
@@ -161,7 +161,7 @@ static void await(const char *signal_number)
     dprintf(STDOUT_FILENO, "got signal %d\n", got);
 }
 
-static void forever(const char *unused)
+static _Noreturn void forever(const char *unused)
 {
     (void)unused;
     for (;;) {
@@ -181,7 +181,7 @@ static void rest(const char *milliseconds)
 /* --- processes */
 
 /* A chain of processes, each the parent of the next, that ignore SIGTERM and never end. */
-static void tree(const char *depth)
+static _Noreturn void tree(const char *depth)
 {
     signal(SIGTERM, SIG_IGN);
     for (unsigned long i = number(depth); i > 0; i--) {
@@ -198,7 +198,7 @@ static void tree(const char *depth)
 }
 
 /* Forks in every process until it is killed; the first one says when it is refused. */
-static void fork_bomb(const char *unused)
+static _Noreturn void fork_bomb(const char *unused)
 {
     pid_t first = getpid();
     bool told = false;
