@@ -10,6 +10,9 @@
  * comes to be).
  */
 
+/* One TLS record at a time comes out of OpenSSL, whatever the buffer. */
+#define CHANNEL_READ_SIZE (16 * 1024)
+
 struct grpc_channel {
     int fd;
     struct tls_context *tls; /* counted */
@@ -22,7 +25,8 @@ struct grpc_channel {
     bool has_more; /* the turn's budget ended a read: bytes may lie inside TLS, where poll(2) is
                       blind */
     bool is_dead;
-    struct error failure; /* why, when dead */
+    uint8_t read_buffer[CHANNEL_READ_SIZE]; /* not on the stack, which is cleared at each call */
+    struct error failure;                   /* why, when dead */
 };
 
 /* One poll(2) on the channel's descriptor: 0; -ETIMEDOUT; -EINTR when interrupt_fd became readable.

@@ -15,9 +15,6 @@
 #include "grpc/bounds.h"
 #include "grpc/channel-internal.h"
 
-/* One TLS record at a time comes out of OpenSSL, whatever the buffer. */
-#define READ_SIZE (16 * 1024)
-
 struct grpc_channel *grpc_channel_free(struct grpc_channel *channel)
 {
     if (!channel)
@@ -63,11 +60,12 @@ static void die_of_session(struct grpc_channel *channel)
 static void receive(struct grpc_channel *channel)
 {
     size_t budget = GRPC_TURN_READ_BYTES;
-    uint8_t data[READ_SIZE];
+    uint8_t *data = channel->read_buffer;
     struct error err;
 
+    channel->has_more = false;
     while (!channel->is_dead && budget > 0 && http2_wants_input(&channel->session->http2)) {
-        ssize_t n = tls_session_read(channel->tls_session, data, sizeof(data), &err);
+        ssize_t n = tls_session_read(channel->tls_session, data, CHANNEL_READ_SIZE, &err);
 
         if (n == -EAGAIN)
             return;
