@@ -36,6 +36,9 @@
  * largest, not for a hundred (N13). */
 #define HTTP2_REQUEST_BYTES_MAX (16U * 1024 * 1024)
 
+/* Answers that wait for the peer's window, all streams of a connection together (N6). */
+#define HTTP2_ANSWER_BYTES_MAX (32U * 1024 * 1024)
+
 /* A request is small; a server's window for one needn't be large. */
 #define HTTP2_SERVER_STREAM_WINDOW     (256 * 1024)
 #define HTTP2_SERVER_CONNECTION_WINDOW (1024 * 1024)

@@ -38,6 +38,7 @@ static void die(struct grpc_channel *channel, int code, const char *text)
         return;
     channel->is_dead = true;
     (void)error_set(&channel->failure, code, "%s", text);
+    channel->session->closed_why = channel->failure.text;
     client_session_fail(channel->session, GRPC_STATUS_UNAVAILABLE, channel->failure.text);
 }
 

@@ -336,7 +336,8 @@ static int call_begin(struct client_session *session, struct grpc_client_call *c
     int r;
 
     if (client_session_is_closing(session)) {
-        call_end_unborn(call, GRPC_STATUS_UNAVAILABLE, "the connection is closing");
+        call_end_unborn(call, GRPC_STATUS_UNAVAILABLE,
+                        session->closed_why ? session->closed_why : "the server is shutting down");
         return 0;
     }
     if (call->deadline <= session->http2.now) {
@@ -479,6 +480,6 @@ void client_session_ping(struct client_session *session)
 
 bool client_session_is_closing(const struct client_session *session)
 {
-    return session->http2.broken || session->heard_goaway ||
+    return session->http2.broken || session->heard_goaway || session->closed_why ||
            !nghttp2_session_check_request_allowed(session->http2.session);
 }

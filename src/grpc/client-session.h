@@ -27,6 +27,7 @@ struct client_session {
     usec_t next_deadline; /* not later than the earliest of a call */
     bool heard_settings;
     bool heard_goaway;
+    const char *closed_why; /* no more calls, for this reason; borrowed; NULL: ask nghttp2 */
 };
 
 struct grpc_client_call {

@@ -206,10 +206,13 @@ static ssize_t pull_direct(struct grpc_call *call)
 static int pull_pending(struct grpc_call *call)
 {
     uint8_t *place;
+    size_t size;
 
     if (buffer_reserve(&call->pending, DIRECT_ROOM, &place) < 0)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    buffer_commit(&call->pending, pull_message(call, place));
+    size = pull_message(call, place);
+    buffer_commit(&call->pending, size);
+    call->session->answer_bytes += size;
     return 0;
 }
 
@@ -273,6 +276,7 @@ int answer_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
         return 0;
     memcpy(payload, buffer_bytes(&call->pending), length);
     buffer_consume(&call->pending, length);
+    call->session->answer_bytes -= length;
     return 0;
 }
 
@@ -306,6 +310,12 @@ static int send_headers(struct grpc_call *call)
 
 /* ---- public ---- */
 
+void answer_drop(struct grpc_call *call)
+{
+    call->session->answer_bytes -= buffer_size(&call->pending);
+    buffer_done(&call->pending);
+}
+
 static bool is_answerable(const struct grpc_call *call)
 {
     return call_is(call, CALL_HANDLING) || call_is(call, CALL_STREAMING);
@@ -317,12 +327,15 @@ static int put_message(struct grpc_call *call, const void *message, size_t size)
 
     if (size > GRPC_MESSAGE_MAX)
         return -EMSGSIZE;
+    if (call->session->answer_bytes + size > HTTP2_ANSWER_BYTES_MAX)
+        return -ENOBUFS;
     if (buffer_reserve(&call->pending, FRAME_HEAD_SIZE + size, &place) < 0)
         return -ENOMEM;
     frame_head_write(place, size);
     if (size > 0)
         memcpy(place + FRAME_HEAD_SIZE, message, size);
     buffer_commit(&call->pending, FRAME_HEAD_SIZE + size);
+    call->session->answer_bytes += FRAME_HEAD_SIZE + size;
     call->sent_bytes += size;
     return 0;
 }
@@ -337,8 +350,11 @@ int grpc_call_reply(struct grpc_call *call, const void *message, size_t size)
     if (r == 0)
         r = send_headers(call);
     if (r < 0) {
-        call_end(call, GRPC_STATUS_RESOURCE_EXHAUSTED, "the answer is too large to be sent", NULL,
-                 0);
+        answer_drop(call);
+        call_end(call, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                 r == -EMSGSIZE ? "the answer is too large to be sent"
+                                : "too many large answers at a time",
+                 NULL, 0);
         return r;
     }
     set_end(call, GRPC_STATUS_OK, NULL, NULL, 0);

@@ -26,5 +26,8 @@ void call_end(struct grpc_call *call, enum grpc_status status, const char *text,
 /* Answers what is no gRPC with a bare HTTP status ("415"). */
 void call_end_http(struct grpc_call *call, const char *http_status);
 
+/* Drops what is pending: the stream is gone, or nothing of it was sent. */
+void answer_drop(struct grpc_call *call);
+
 /* Past its deadline: ends it, or resets it when the peer's window holds its bytes back. */
 void call_expire(struct grpc_call *call, const char *text);

@@ -64,6 +64,7 @@ static void call_close(struct grpc_call *call, bool delivered)
     queue_move(call, &session->ended);
     call_move(call, CALL_CLOSED);
     request_drop(session, call);
+    answer_drop(call);
     TAILQ_REMOVE(&session->calls, call, all);
     session->call_count--;
 }

@@ -46,6 +46,7 @@ struct server_session {
     struct call_list ended; /* streams that are gone, callback owed */
     unsigned call_count;
     size_t request_bytes;        /* held by incomplete requests */
+    size_t answer_bytes;         /* made, and held back by the windows of their streams */
     size_t refused_header_bytes; /* of the header block of a stream that was refused */
     usec_t next_deadline;        /* not later than the earliest of a call */
     bool heard_settings;         /* the peer's preface is complete */

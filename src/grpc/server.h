@@ -195,8 +195,9 @@ void *grpc_call_user(const struct grpc_call *call);
 
 /*
  * Answers a unary call with one message (copied) and OK.
- * Returns 0; -EALREADY when it was answered before; -EMSGSIZE; -ENOMEM (the client then gets
- * RESOURCE_EXHAUSTED: the call is answered whatever is returned).
+ * Returns 0; -EALREADY when it was answered before; -EMSGSIZE; -ENOBUFS (its peer lets too many
+ * answers wait); -ENOMEM (the client then gets RESOURCE_EXHAUSTED: the call is answered whatever is
+ * returned).
  */
 int grpc_call_reply(struct grpc_call *call, const void *message, size_t size);
 

@@ -307,6 +307,10 @@ static void test_server_end_makes_calls_unavailable(void **state)
     read_stream(call, &count);
     assert_int_equal(grpc_client_call_result(call)->status, GRPC_STATUS_UNAVAILABLE);
     assert_true(grpc_channel_is_closing(channel));
+    _cleanup_grpc_result_ struct grpc_result result =
+        call_unary(channel, "/test.Echo/Unary", "too late", 0, NULL);
+
+    assert_int_equal(result.status, GRPC_STATUS_UNAVAILABLE);
 }
 
 static void test_slow_readers_do_not_stop_each_other(void **state)
