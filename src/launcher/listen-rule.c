@@ -76,7 +76,7 @@ int listen_rule_parse(const char *text, struct listen_rule *ret, struct error *e
 {
     struct listen_rule rule = {.address = {.ss_family = AF_UNSPEC}};
     char host[INET6_ADDRSTRLEN];
-    const char *port_text;
+    const char *port_text = "";
     uint64_t port = 0;
     socklen_t size;
     int r = rule_split(text, host, &port_text, err);

@@ -48,7 +48,7 @@ static int socket_port(int fd, uint16_t *ret)
         struct sockaddr any;
         struct sockaddr_in four;
         struct sockaddr_in6 six;
-    } address;
+    } address = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t size = sizeof(address);
 
     if (getsockname(fd, &address.any, &size) < 0)

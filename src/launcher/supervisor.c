@@ -122,7 +122,9 @@ static void supervisor_disconnect(struct supervisor *supervisor, const struct er
 {
     connection_done(&supervisor->connection);
     if (why->code != -EPIPE) {
-        log_event(LOG_LEVEL_ERROR, "hoistd broke the protocol: killing it",
+        log_event(LOG_LEVEL_ERROR,
+                  why->code == -EPROTO ? "hoistd broke the protocol: killing it"
+                                       : "the connection to hoistd failed: killing it",
                   LOG_TEXT("error", why->text));
         hoistd_kill(supervisor);
     }

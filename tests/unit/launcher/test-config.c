@@ -179,7 +179,7 @@ static void test_config_key_of_flag_translates_dashes(void **unused)
 static void test_config_print_can_be_read_again(void **state)
 {
     _cleanup_config_ struct launcher_config again = {.hoistd = NULL};
-    _cleanup_buffer_ struct buffer out = {.limit = 0}, second = {.limit = 0};
+    _cleanup_buffer_ struct buffer out = {.limit = 0};
     _cleanup_free_ char *text = NULL;
     struct error err;
 
