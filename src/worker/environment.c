@@ -2,6 +2,7 @@
 #include "worker/environment.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/strv.h"
@@ -21,7 +22,7 @@ static bool is_set(char *const *list, const char *variable)
 char **environment_build(const struct id *job, char *const *wanted)
 {
     _cleanup_strv_ char **list = NULL;
-    char id[ID_TEXT_MAX], job_id[ID_TEXT_MAX + 16] = "HOIST_JOB_ID=";
+    char id[ID_TEXT_MAX], job_id[ID_TEXT_MAX + 16];
     const char *const own[ENVIRONMENT_OWN] = {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME=" JOB_HOME,
@@ -29,7 +30,7 @@ char **environment_build(const struct id *job, char *const *wanted)
         job_id,
     };
 
-    strcat(job_id, id_format(job, id));
+    snprintf(job_id, sizeof(job_id), "HOIST_JOB_ID=%s", id_format(job, id));
     for (size_t i = 0; i < ENVIRONMENT_OWN; i++)
         if (!is_set(wanted, own[i]) && strv_append(&list, own[i]) < 0)
             return NULL;

@@ -227,7 +227,7 @@ static int show_list(struct worker_list *from, struct hoist_list **ret)
     if (!list)
         return -ENOMEM;
     list->head.size = sizeof(list->head);
-    list->head.jobs = calloc(from->count + 1, sizeof(*list->head.jobs));
+    list->head.jobs = calloc(from->count + 1, sizeof(struct hoist_job *));
     if (!list->head.jobs)
         return -ENOMEM;
     for (size_t i = 0; i < from->count; i++) {

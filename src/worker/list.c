@@ -93,7 +93,7 @@ static int fill_page(struct worker_operation *op, const struct store_list *found
 {
     size_t count = MIN(found->count, (size_t)op->page_size);
 
-    page->jobs = calloc(count + 1, sizeof(*page->jobs));
+    page->jobs = calloc(count + 1, sizeof(struct job_info *));
     if (!page->jobs)
         return error_set(err, -ENOMEM, "no memory to list the jobs");
     for (size_t i = 0; i < count; i++) {

@@ -205,27 +205,32 @@ static void undo_make(struct worker *worker, const struct specification *specifi
         worker_tell_trouble(worker, NULL, &err);
 }
 
-static int make_job(struct worker *worker, struct specification *specification,
-                    struct job_files *files, struct job **ret, struct failure *failure)
+/* NULL: `failure` says why, and nothing is left. */
+static struct job *make_job(struct worker *worker, struct specification *specification,
+                            struct job_files *files, struct failure *failure)
 {
+    struct job *job;
     struct error err;
     int r;
 
-    if (worker->living >= worker->jobs_max || take_uid(worker, &specification->uid) < 0)
-        return failure_set(failure, -EUSERS, HOIST_REASON_TOO_MANY_JOBS,
-                           "%zu jobs are living, which is all that this agent has room for",
-                           worker->living);
+    if (worker->living >= worker->jobs_max || take_uid(worker, &specification->uid) < 0) {
+        failure_set(failure, -EUSERS, HOIST_REASON_TOO_MANY_JOBS,
+                    "%zu jobs are living, which is all that this agent has room for",
+                    worker->living);
+        return NULL;
+    }
     r = job_dir_create(worker->dir.jobs, specification, &worker->boot_id, files, &err);
     if (r < 0) {
         uid_pool_give_back(&worker->uids, specification->uid);
-        return failure_set(failure, r, HOIST_REASON_OUTPUT_FAILED, "%s", err.text);
+        failure_set(failure, r, HOIST_REASON_OUTPUT_FAILED, "%s", err.text);
+        return NULL;
     }
-    *ret = job_new(worker, specification);
-    if (!*ret) {
+    job = job_new(worker, specification);
+    if (!job) {
         undo_make(worker, specification);
-        return failure_set(failure, -ENOMEM, HOIST_REASON_UNSPECIFIED, "no memory for a job");
+        failure_set(failure, -ENOMEM, HOIST_REASON_UNSPECIFIED, "no memory for a job");
     }
-    return 0;
+    return job;
 }
 
 int job_begin(struct worker *worker, const struct worker_caller *caller,
@@ -239,9 +244,9 @@ int job_begin(struct worker *worker, const struct worker_caller *caller,
 
     if (r < 0)
         return failure_set(failure, r, HOIST_REASON_UNSPECIFIED, "no memory for a job");
-    r = make_job(worker, &specification, &files, &job, failure);
-    if (r < 0)
-        return r;
+    job = make_job(worker, &specification, &files, failure);
+    if (!job)
+        return failure->error.code;
     job->start.pending = true;
     job->index_fd = fd_duplicate(files.output.index);
     job->state_fd = fd_duplicate(files.state);
