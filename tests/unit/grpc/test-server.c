@@ -3,6 +3,9 @@
 /*
  * Server and channel over loopback with real TLS: what no part shows alone.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -10,7 +13,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +23,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/strv.h"
 #include "echo-server.h"
 #include "forge.h"
 #include "grpc/channel.h"
@@ -27,6 +33,7 @@
 static char *directory;
 static struct tls_context *server_tls, *client_tls;
 static struct echo_server echo;
+static struct forged ca;
 
 static usec_t in_seconds(unsigned seconds)
 {
@@ -45,12 +52,14 @@ static usec_t in_seconds(unsigned seconds)
 
 static int set_up_certificates(void **state)
 {
-    struct forged ca = forge_authority("test ca", NULL), server = forge_server(&ca),
-                  client = forge_client(&ca);
+    struct forged server, client;
     struct tls_server_options server_options = {0};
     struct tls_client_options client_options = {0};
     struct error err;
 
+    ca = forge_authority("test ca", NULL);
+    server = forge_server(&ca);
+    client = forge_client(&ca);
     directory = forge_make_directory();
     _cleanup_free_ char *ca_file = forge_write_certificates(directory, "ca", &ca, NULL);
     _cleanup_free_ char *cert = forge_write_certificates(directory, "cert", &server, NULL);
@@ -67,7 +76,6 @@ static int set_up_certificates(void **state)
     assert_int_equal(tls_context_new_client(&client_options, &client_tls, &err), 0);
     forged_done(&client);
     forged_done(&server);
-    forged_done(&ca);
     return 0;
 }
 
@@ -75,6 +83,7 @@ static int tear_down_certificates(void **state)
 {
     server_tls = tls_context_unref(server_tls);
     client_tls = tls_context_unref(client_tls);
+    forged_done(&ca);
     forge_remove_directory(directory);
     return 0;
 }
@@ -413,6 +422,202 @@ static void test_post_to_a_call_that_is_gone_is_safe(void **state)
     assert_int_equal(result.status, GRPC_STATUS_NOT_FOUND);
 }
 
+/* A channel of another client, made on the spot. */
+static int connect_as(const struct forge_request *request, const struct forged *issuer,
+                      struct grpc_channel **ret, struct error *err)
+{
+    _cleanup_free_ char *ca_file = text_format("%s/ca", directory);
+    struct forged client = forge(request, issuer);
+    _cleanup_free_ char *cert = forge_write_certificates(directory, "other", &client, NULL);
+    _cleanup_free_ char *key = forge_write_key(directory, "other-key", &client, NULL);
+    struct tls_client_options files = {.cert = cert, .key = key, .ca = ca_file};
+    _cleanup_tls_context_ struct tls_context *tls = NULL;
+    struct grpc_channel_options options = {.host = "localhost", .port = echo.port};
+    int r;
+
+    assert_int_equal(tls_context_new_client(&files, &tls, err), 0);
+    options.tls = tls;
+    r = grpc_channel_connect(&options, FD_NONE, ret, err);
+    forged_done(&client);
+    return r;
+}
+
+static void test_client_without_a_name_is_told_so(void **state)
+{
+    static const struct forge_request request = {.subject = {{"O", "user", 0, 0}},
+                                                 .eku = "clientAuth"};
+    _cleanup_(grpc_channel_freep) struct grpc_channel *channel = NULL;
+    struct error err;
+
+    assert_int_equal(connect_as(&request, &ca, &channel, &err), 0);
+    _cleanup_grpc_result_ struct grpc_result result =
+        call_unary(channel, "/test.Echo/Unary", "x", 0, NULL);
+
+    assert_int_equal(result.status, GRPC_STATUS_UNAUTHENTICATED);
+    assert_non_null(strstr(result.message, "CN"));
+    assert_int_equal(atomic_load(&echo.requests), 0);
+}
+
+static void test_client_that_is_refused_learns_why(void **state)
+{
+    static const struct forge_request request = {.subject = {{"CN", "alice", 0, 0}},
+                                                 .eku = "clientAuth"};
+    struct forged other = forge_authority("another ca", NULL);
+    struct grpc_channel *channel = NULL;
+    struct error err;
+
+    if (connect_as(&request, &other, &channel, &err) != -EACCES)
+        fail_msg("%s", err.text);
+    assert_null(channel);
+    forged_done(&other);
+    wait_until(atomic_load(&echo.failed_connections) == 1);
+}
+
+static void test_principal_has_a_share(void **state)
+{
+    struct grpc_server_limits limits = {.connections_per_principal = 1, .streams_per_principal = 2};
+
+    echo_server_stop(&echo);
+    echo = (struct echo_server){0};
+    echo_server_start(&echo, server_tls, 0, 2, &limits);
+    _cleanup_(grpc_channel_freep) struct grpc_channel *channel = connect_channel();
+    _cleanup_(grpc_client_call_freep) struct grpc_client_call *one =
+        start_call(channel, "/test.Echo/Silent", "");
+    _cleanup_(grpc_client_call_freep) struct grpc_client_call *two =
+        start_call(channel, "/test.Echo/Silent", "");
+    _cleanup_grpc_result_ struct grpc_result third =
+        call_unary(channel, "/test.Echo/Unary", "x", 0, NULL);
+    _cleanup_(grpc_channel_freep) struct grpc_channel *second = connect_channel();
+    _cleanup_grpc_result_ struct grpc_result refused =
+        call_unary(second, "/test.Echo/Unary", "x", 0, NULL);
+
+    assert_int_equal(third.status, GRPC_STATUS_UNAVAILABLE);
+    assert_int_equal(refused.status, GRPC_STATUS_RESOURCE_EXHAUSTED);
+}
+
+/* Sends bytes to the port without TLS or HTTP/2; true when the server ended the connection. */
+static bool knock(const char *bytes)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons(echo.port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct pollfd ended = {.fd = fd, .events = POLLIN};
+    char answer[1024];
+    ssize_t n;
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL), strlen(bytes));
+    do {
+        if (poll(&ended, 1, 20000) != 1)
+            return false;
+        n = recv(fd, answer, sizeof(answer), 0);
+    } while (n > 0);
+    return true;
+}
+
+static void test_other_protocols_are_sent_away(void **state)
+{
+    assert_true(knock("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert_true(knock("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+    wait_until(atomic_load(&echo.failed_connections) == 2);
+}
+
+static void test_server_outlives_a_lack_of_descriptors(void **state)
+{
+    struct grpc_channel_options options = {.host = "127.0.0.1",
+                                           .port = echo.port,
+                                           .tls = client_tls,
+                                           .connect_timeout = 5 * USEC_PER_SEC};
+    struct grpc_channel *channel = NULL;
+    struct rlimit before, tight;
+    struct error err;
+    int next = dup(STDERR_FILENO);
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    close(next);
+    tight = (struct rlimit){.rlim_cur = (rlim_t)next + 1, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0); /* the client's own socket, no more */
+    assert_true(grpc_channel_connect(&options, FD_NONE, &channel, &err) < 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    channel = connect_channel();
+    grpc_channel_free(channel);
+}
+
+static atomic_uint posts;
+
+static void on_pipe(int fd, uint32_t events, void *arg)
+{
+    struct grpc_thread *thread = arg;
+    char byte;
+
+    assert_true(events & EPOLLIN);
+    assert_int_equal(read(fd, &byte, 1), 1);
+    grpc_thread_remove_fd(thread, fd);
+    atomic_fetch_add(&posts, 1);
+}
+
+static void watch_pipe(struct grpc_thread *thread, void *arg)
+{
+    const int *fd = arg;
+
+    assert_int_equal(grpc_thread_add_fd(thread, *fd, EPOLLIN, on_pipe, thread), 0);
+    assert_int_equal(grpc_thread_add_fd(thread, *fd, EPOLLIN, on_pipe, thread), -EEXIST);
+    atomic_fetch_add(&posts, 1);
+}
+
+static int note_thread(struct grpc_thread *thread, void *arg)
+{
+    if (grpc_thread_index(thread) == 0)
+        *(struct grpc_thread **)arg = thread;
+    return 0;
+}
+
+static void test_thread_watches_a_descriptor(void **state)
+{
+    static const struct grpc_handlers handlers = {.thread_start = note_thread};
+    struct grpc_thread *thread = NULL;
+    struct grpc_server_options options = {.listen_fd = echo.listen_fd,
+                                          .threads = 1,
+                                          .tls = server_tls,
+                                          .handlers = &handlers,
+                                          .arg = &thread};
+    struct grpc_server *server = NULL;
+    struct error err;
+    int fds[2];
+
+    atomic_store(&posts, 0);
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_int_equal(grpc_server_new(&options, &server, &err), 0);
+    assert_non_null(thread);
+    assert_int_equal(grpc_thread_post(thread, watch_pipe, &fds[0]), 0);
+    wait_until(atomic_load(&posts) == 1);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    wait_until(atomic_load(&posts) == 2);
+    grpc_server_free(server);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static int refuse_thread(struct grpc_thread *thread, void *arg)
+{
+    return grpc_thread_index(thread) == 1 ? -EIO : 0;
+}
+
+static void test_new_fails_when_a_thread_can_not_start(void **state)
+{
+    static const struct grpc_handlers handlers = {.thread_start = refuse_thread};
+    struct grpc_server_options options = {
+        .listen_fd = echo.listen_fd, .threads = 3, .tls = server_tls, .handlers = &handlers};
+    struct grpc_server *server = NULL;
+    struct error err;
+
+    assert_int_equal(grpc_server_new(&options, &server, &err), -EIO);
+    assert_null(server);
+}
+
 static void *hammer(void *arg)
 {
     _cleanup_(grpc_channel_freep) struct grpc_channel *channel = connect_channel();
@@ -465,6 +670,13 @@ int main(void)
         on_server(test_drain_lets_calls_end),
         on_server(test_limit_of_connections_refuses),
         on_server(test_post_to_a_call_that_is_gone_is_safe),
+        on_server(test_client_without_a_name_is_told_so),
+        on_server(test_client_that_is_refused_learns_why),
+        on_server(test_principal_has_a_share),
+        on_server(test_other_protocols_are_sent_away),
+        on_server(test_server_outlives_a_lack_of_descriptors),
+        on_server(test_thread_watches_a_descriptor),
+        on_server(test_new_fails_when_a_thread_can_not_start),
         on_server(test_many_clients_at_once),
     };
 
