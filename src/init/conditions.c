@@ -80,7 +80,8 @@ int conditions_settle(struct error *err)
 
     if (r < 0)
         return r;
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0 ||
+        prctl(PR_SET_NAME, "hoist-init") < 0) /* executed from a memfd, it is called after that */
         return refuse(err, "process attributes can't be set");
     reset_dispositions();
     r = block_signals(err);
