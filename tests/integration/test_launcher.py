@@ -108,11 +108,11 @@ def hostile():
     """Run in the child, before the launcher is executed."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
-    os.umask(0o777)
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     directory = tempfile.mkdtemp(dir="/var/tmp")
     os.chdir(directory)
     os.rmdir(directory)
+    os.umask(0o777)
     for fd in (0, 1, 2):
         os.close(fd)
 
@@ -130,7 +130,7 @@ def test_nothing_depends_on_how_it_was_started(place):
     assert [line for line in state if line.startswith("Sig")] == ["SigBlk:\t" + 16 * "0", "SigIgn:\t" + 16 * "0"]
 
 
-@pytest.mark.skipif(not ROOT, reason="without root hoistd is the same user")
+@pytest.mark.skipif(not ROOT, reason="only root can run hoistd as another user")
 def test_hoistd_has_no_privileges(place):
     script = f"{{ id -u; id -G; grep -E '^(Cap|NoNewPrivs)' /proc/self/status; }} > {place}/state; exit 78"
     end(start(script), 78)
