@@ -6,13 +6,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/quantity.h"
 #include "wire/packet.h"
 
 /*
@@ -200,21 +198,11 @@ static int client_dead_error(const struct launcher_client *client, struct error 
 
 /* --- making and ending ----------------------------------------------------------------------- */
 
-static int check_seqpacket(int fd, struct error *err)
-{
-    int type = 0;
-    socklen_t length = sizeof(type);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_SEQPACKET)
-        return error_set(err, -EINVAL, "descriptor %d is no packet socket of a launcher", fd);
-    return 0;
-}
-
 int launcher_client_new(int fd, launcher_stopping_fn *stopping, void *owner,
                         struct launcher_client **ret, struct error *err)
 {
     struct launcher_client *client;
-    int r = check_seqpacket(fd, err);
+    int r = packet_check_socket(fd, err);
 
     if (r < 0)
         return r;
@@ -226,36 +214,6 @@ int launcher_client_new(int fd, launcher_stopping_fn *stopping, void *owner,
     client->owner = owner;
     client->tail = client->unsent = &client->head;
     *ret = client;
-    return 0;
-}
-
-int launcher_client_fd_from_env(int *ret, struct error *err)
-{
-    const char *text = getenv(LAUNCHER_CLIENT_ENV);
-    _cleanup_close_ int fd = FD_NONE;
-    uint64_t number;
-    int r;
-
-    if (!text)
-        return error_set(err, -ENOENT,
-                         "not started by hoist-launcher (no " LAUNCHER_CLIENT_ENV
-                         " in the environment)");
-    r = quantity_parse_unsigned(text, INT32_MAX, &number, err);
-    if (r < 0)
-        return error_prefix(err, LAUNCHER_CLIENT_ENV);
-    r = check_seqpacket((int)number, err);
-    if (r < 0)
-        return r;
-    /* What was inherited has no close-on-exec: a duplicate has, and the original goes. */
-    fd = fd_duplicate((int)number);
-    if (fd < 0)
-        return error_set(err, fd, "can't duplicate the launcher's socket: %s", strerror(-fd));
-    r = fd_set_nonblocking(fd, 1);
-    if (r < 0)
-        return error_set(err, r, "can't make the launcher's socket nonblocking: %s", strerror(-r));
-    fd_close((int)number);
-    unsetenv(LAUNCHER_CLIENT_ENV);
-    *ret = TAKE_FD(fd);
     return 0;
 }
 

@@ -69,6 +69,16 @@ int packet_pair(size_t size_max, int ret_ends[static 2], struct error *err)
     return 0;
 }
 
+int packet_check_socket(int fd, struct error *err)
+{
+    int type = 0;
+    socklen_t length = sizeof(type);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_SEQPACKET)
+        return error_set(err, -EINVAL, "descriptor %d is no packet socket", fd);
+    return 0;
+}
+
 int packet_send(int fd, const void *data, size_t size, const int *fds, size_t fd_count,
                 struct error *err)
 {

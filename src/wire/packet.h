@@ -38,6 +38,9 @@ void packet_fds_done(struct packet_fds *fds);
  */
 int packet_pair(size_t size_max, int ret_ends[static 2], struct error *err);
 
+/* 0, or -EINVAL when `fd` isn't a socket of this kind. */
+int packet_check_socket(int fd, struct error *err);
+
 /*
  * Sends one packet of `size` (> 0) bytes with `fd_count` borrowed descriptors; never raises SIGPIPE
  * and never waits. Returns 0, -EAGAIN (no room: wait for POLLOUT), -EPIPE (the peer is gone), or
