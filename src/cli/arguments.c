@@ -68,7 +68,7 @@ static const struct flag flags[] = {
     FLAG("cert", 0, FLAG_TEXT, cert, FLAGS_CONNECTION, "FILE", "your certificate (HOIST_CERT)"),
     FLAG("key", 0, FLAG_TEXT, key, FLAGS_CONNECTION, "FILE", "its private key (HOIST_KEY)"),
     FLAG("key-passphrase-file", 0, FLAG_TEXT, key_passphrase_file, FLAGS_CONNECTION, "FILE", "first line: the key's passphrase"),
-    FLAG("help", 'h', FLAG_SWITCH, help, ~0U, NULL, "this text"),
+    FLAG("help", 'h', FLAG_SWITCH, help, FLAGS_HELP, NULL, "this text"),
 };
 /* clang-format on */
 

@@ -62,6 +62,7 @@ enum flag_group {
     FLAGS_REMOVE = 1 << 10,
     FLAGS_STATUS = 1 << 11,
     FLAGS_START = 1 << 12,
+    FLAGS_HELP = 1 << 13, /* --help: every command's */
 };
 
 /*

@@ -15,7 +15,7 @@ int cmd_start(struct session *session)
 
     if (job_flags_to_request(&session->arguments, &request, &err) < 0) {
         tell("%s", err.text);
-        return session->command->failure == EXIT_HOIST ? EXIT_HOIST : EXIT_USAGE;
+        return command_usage_exit(session->command);
     }
     if (session_call_as(session, METHOD_JOB("StartJob"), request, hoist__v1__job, &job) < 0)
         return session->command->failure;

@@ -40,7 +40,7 @@ int cmd_wait(struct session *session)
     if (timeout) {
         if (quantity_parse_duration(timeout, &duration, &err) < 0) {
             tell("--timeout: %s", err.text);
-            return EXIT_USAGE;
+            return command_usage_exit(session->command);
         }
         if (api_duration_set(&request.timeout, duration) < 0)
             return EXIT_HOIST;

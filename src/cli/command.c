@@ -108,11 +108,10 @@ const struct command commands[] = {
         .failure = EXIT_HOIST,
         .run = cmd_run,
         .summary = "run a command there, show its output, return its exit code",
-        .help =
-            "Standard input is not read. The first ^C stops the job with its grace, the second\n"
-            "at once, the third leaves it. Exit code: the command's own; 128+n for signal n;\n"
-            "124 when the timeout passed; 126 and 127 when it can't be executed or isn't\n"
-            "found; 125 when hoist itself failed or the job was lost.",
+        .help = "Standard input is not read. The first ^C stops the job with its grace, the\n"
+                "second at once, the third leaves it. Exit code: the command's own; 128+n for\n"
+                "signal n; 124 when the timeout passed; 126 and 127 when it can't be executed or\n"
+                "isn't found; 125 when hoist itself failed or the job was lost.",
         .example = "hoist run --timeout 10m -- make -C /srv/app test",
     },
     {
@@ -196,10 +195,15 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
+int command_usage_exit(const struct command *command)
+{
+    return command->failure == EXIT_HOIST ? EXIT_HOIST : EXIT_USAGE;
+}
+
 void command_print_help(const struct command *command)
 {
-    printf("hoist %s [FLAGS] %s\n\n%s.\n%s\n", command->name, command->words, command->summary,
-           command->help);
+    printf("hoist %s [FLAGS]%s%s\n\n%s.\n%s\n", command->name, command->words[0] ? " " : "",
+           command->words, command->summary, command->help);
     if (command->aliases[0]) {
         printf("\nAlso called:");
         for (size_t i = 0; i < ARRAY_SIZE(command->aliases) && command->aliases[i]; i++)
@@ -207,7 +211,7 @@ void command_print_help(const struct command *command)
         putchar('\n');
     }
     printf("\nFlags:\n");
-    arguments_print_flags(command->flags);
+    arguments_print_flags(command->flags | FLAGS_HELP);
     printf("\nExample:\n  %s\n", command->example);
 }
 

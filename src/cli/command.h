@@ -42,6 +42,10 @@ extern const size_t commands_count;
 /* By name or alias; NULL when there is none. */
 const struct command *command_find(const char *name);
 
+/* The exit code for a wrong command line: run and wait have one of their own, as 2 may be a job's.
+ */
+int command_usage_exit(const struct command *command);
+
 void command_print_help(const struct command *command);
 void command_print_all(void);
 

@@ -23,12 +23,12 @@ static int check_words(const struct command *command, const struct arguments *ar
 {
     if (arguments->word_count < command->words_min) {
         tell("hoist %s needs %s; see hoist help %s", command->name, command->words, command->name);
-        return EXIT_USAGE;
+        return command_usage_exit(command);
     }
     if (arguments->word_count > command->words_max) {
         tell("hoist %s: \"%s\" is one word too many; see hoist help %s", command->name,
              arguments->words[command->words_max], command->name);
-        return EXIT_USAGE;
+        return command_usage_exit(command);
     }
     return EXIT_OK;
 }
@@ -57,11 +57,11 @@ static int session_read(struct session *session, int argc, char **argv)
     const struct command *command = session->command;
     struct error err;
 
-    if (arguments_read(&session->arguments, argc, argv, command->flags,
+    if (arguments_read(&session->arguments, argc, argv, command->flags | FLAGS_HELP,
                        command->words_are_a_command, &err) < 0 ||
         arguments_format(&session->arguments, &session->format, &err) < 0) {
         tell("%s; see hoist help %s", err.text, command->name);
-        return command->failure == EXIT_HOIST ? EXIT_HOIST : EXIT_USAGE;
+        return command_usage_exit(command);
     }
     return session->arguments.help ? EXIT_OK : check_words(command, &session->arguments);
 }
