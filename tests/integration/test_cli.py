@@ -108,7 +108,8 @@ def test_bad_usage_is_short_and_on_stderr(arguments, code):
 @pytest.mark.parametrize("arguments, words", [
     (["list", "--state", "HAPPY"], "SUCCEEDED"), (["list", "--limit", "many"], "--limit"),
     (["stop", "--grace", "soon", "x"], "--grace"), (["wait", "--timeout", "-1s", "x"], "--timeout"),
-    (["logs", "--offset", "1.5", "x"], "--offset"), (["start"], "--"), (["start", "-c", "true", "--", "true"], "--shell"),
+    (["logs", "--offset", "1.5", "x"], "--offset"), (["start"], "--"),
+    (["start", "-c", "true", "--", "true"], "--shell"),
     (["start", "--label", "x", "--", "true"], "KEY=VALUE"), (["start", "--env", "NO_SUCH", "--", "true"], "NO_SUCH"),
     (["start", "--env-file", "/nowhere", "--", "true"], "/nowhere"),
     (["start", "--timeout", "soon", "--", "true"], "--timeout"), (["start", "--cpu", "much", "--", "true"], "--cpu"),
