@@ -113,7 +113,7 @@ static int try_path(char *const *argv, char *const *env, const char *search,
             return explain(path, code, ret_failure, err);
         if (code == -EACCES && !was_denied && file_exists(path)) {
             was_denied = true;
-            strcpy(denied, path);
+            memcpy(denied, path, strlen(path) + 1);
         }
         if (!search[length])
             break;

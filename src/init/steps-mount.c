@@ -46,10 +46,11 @@ static int set_option(int fs_fd, char *option)
 static int set_options(int fs_fd, const char *options)
 {
     char copy[OPTIONS_MAX], *rest = copy, *option;
+    size_t size = strlen(options) + 1;
 
-    if (strlen(options) >= sizeof(copy))
+    if (size > sizeof(copy))
         return -E2BIG;
-    strcpy(copy, options);
+    memcpy(copy, options, size);
     while ((option = strsep(&rest, ","))) {
         int r = option[0] ? set_option(fs_fd, option) : 0;
 

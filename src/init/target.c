@@ -40,8 +40,8 @@ int target_open_parent(int root_fd, const char *path, bool follow, struct target
     if (length >= sizeof(parent))
         return -ENAMETOOLONG;
     memcpy(parent, path, length);
-    strcpy(parent + length, length == 0 ? "/" : "");
-    fd = target_open(root_fd, parent, follow, O_DIRECTORY);
+    parent[length] = '\0';
+    fd = target_open(root_fd, length == 0 ? "/" : parent, follow, O_DIRECTORY);
     if (fd < 0)
         return fd;
     *ret = (struct target_place){fd, name};

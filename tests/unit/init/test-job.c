@@ -191,11 +191,11 @@ static void test_job_needs_its_working_directory(void **unused)
     job_setup(&job);
     job_plan_default(&job);
     job_plan_script(&job, "true");
-    plan_builder_cwd(job.plan, "/root/secret");
+    plan_builder_cwd(job.plan, "/home/alice");
     job_launch(&job, false);
     state = job_wait(&job);
     assert_int_equal(state.progress.failure, SPAWN_FAILURE_CWD);
-    assert_non_null(strstr(state.progress.sentence, "/root/secret"));
+    assert_non_null(strstr(state.progress.sentence, "/home/alice"));
     job_teardown(&job);
 }
 

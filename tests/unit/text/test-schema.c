@@ -183,8 +183,8 @@ static void test_text_read_takes_an_empty_file(void **unused)
 
 static void test_text_read_refuses_an_unknown_key(void **unused)
 {
-    assert_refused("listen: x\nclases: {}\n",
-                   "x.yaml:2:1: unknown key \"clases\"; is \"classes\" meant?");
+    assert_refused("listen: x\nclassez: {}\n",
+                   "x.yaml:2:1: unknown key \"classez\"; is \"classes\" meant?");
     assert_refused("tls:\n  certificate: /x\n", "x.yaml:2:3: unknown key \"certificate\"");
     assert_refused("\"a\\nb\": 1\n", "x.yaml:1:1: unknown key \"a\\nb\"");
     assert_refused("classes: {small: {memry: 1}}\n",
