@@ -31,6 +31,7 @@ class Agent:
         self.dir = tempfile.mkdtemp(prefix="hoist-test-")
         os.chmod(self.dir, 0o711)
         self.clients = []
+        self.environments = {}  # a restart keeps the port
         self.reports_seen = 0
         arguments = [part for key, value in (settings or {}).items() for part in ("--set", f"{key}={value}")]
         arguments += [part for key, value in (launcher or {}).items() for part in ("--launcher", f"{key}={value}")]
@@ -57,8 +58,10 @@ class Agent:
 
     def environment(self, name):
         """HOIST_HOST and so on of a client, as a dictionary."""
-        exports = self._dev_agent("env", name)
-        return dict(re.findall(r"^export (HOIST_\w+)='?([^'\n]*)'?$", exports, re.MULTILINE))
+        if name not in self.environments:
+            exports = self._dev_agent("env", name)
+            self.environments[name] = dict(re.findall(r"^export (HOIST_\w+)='?([^'\n]*)'?$", exports, re.MULTILINE))
+        return dict(self.environments[name])
 
     def client(self, name, **options):
         """A gRPC client; closed with the agent."""

@@ -45,6 +45,25 @@ def message(name):
     raise AttributeError(name)
 
 
+def word(kind, number):
+    """The name of an enum's value without its prefix: word("JobState", 3) is "RUNNING"."""
+    name = message(kind).Name(number)
+    prefix = {"JobState": "JOB_STATE_", "Cause": "CAUSE_", "Reason": "REASON_", "Stream": "STREAM_"}[kind]
+    return name[len(prefix):]
+
+
+def seconds(number):
+    """A google.protobuf.Duration as fields take it."""
+    whole = int(number)
+    return {"seconds": whole, "nanos": round((number - whole) * 1e9)}
+
+
+def ending(job):
+    """How a job ended, in the words of the API: (state, cause, exit code or None, signal)."""
+    return (word("JobState", job.state), word("Cause", job.cause), job.exit_code if job.has_exit_code else None,
+            job.signal)
+
+
 class Service:
     """The methods of one service. Each takes the request's fields by name, or `request=`, and `timeout=`."""
 
@@ -98,9 +117,31 @@ class Client:
     def wait(self, job, timeout=PATIENCE):
         return self.jobs.WaitJob(name=getattr(job, "name", job), timeout=timeout)
 
+    def wait_for(self, job, duration):
+        """The job as it is after so many seconds, or as it ended before."""
+        request = message("WaitJobRequest")(name=job.name, timeout=seconds(duration))
+        return self.jobs.WaitJob(request, timeout=duration + PATIENCE)
+
     def run(self, *argv, **spec):
         """Starts a command and returns the Job as it ended."""
         return self.wait(self.start(*argv, **spec))
+
+    def stop(self, job, grace=None, **fields):
+        """StopJob; grace in seconds."""
+        if grace is not None:
+            fields["grace"] = seconds(grace)
+        return self.jobs.StopJob(name=getattr(job, "name", job), **fields)
+
+    def await_output(self, job, wanted):
+        """Returns when the bytes `wanted` are among the job's output."""
+        data = b""
+        responses = self.jobs.StreamOutput(name=job.name, follow=True)
+        for response in responses:
+            data += response.chunk.data
+            if wanted in data:
+                responses.cancel()
+                return
+        raise AssertionError(f"the output ended without {wanted!r}: {data[-500:]!r}")
 
     def output(self, job, follow=True, offset=0, **fields):
         """All output: an Output."""

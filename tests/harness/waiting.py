@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for what happens, never for time to pass."""
 
+import contextlib
+import ctypes
 import os
 import select
 import subprocess
@@ -66,3 +68,29 @@ def log_line(path, wanted, seconds=PATIENCE):
             return read_until(tail.stdout, wanted.encode(), seconds).decode(errors="replace")
         finally:
             tail.kill()
+
+
+@contextlib.contextmanager
+def _watched(directory, mask):
+    """An inotify descriptor on a directory; on cgroupfs too, where the kernel tells what system calls did."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if fd < 0 or libc.inotify_add_watch(fd, os.fsencode(directory), mask) < 0:
+            raise OSError(ctypes.get_errno(), directory)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def path_gone(path, seconds=PATIENCE):
+    """Returns when the path doesn't exist any more."""
+    deleted, deleted_self, moved = 0x200, 0x400, 0x40
+    deadline = time.monotonic() + seconds
+    with contextlib.suppress(FileNotFoundError):
+        with _watched(os.path.dirname(path), deleted | deleted_self | moved) as fd:
+            while os.path.exists(path):
+                if not select.select([fd], [], [], max(0, deadline - time.monotonic()))[0]:
+                    raise Overdue(f"{path} was still there after {seconds} s")
+                with contextlib.suppress(BlockingIOError):
+                    os.read(fd, 65536)

@@ -267,7 +267,8 @@ def test_lost_when_hoist_init_is_killed(alice, agent, probe):
 
 
 def test_wait_answers_at_the_end_or_when_its_time_has_passed(alice, probe):
-    job = alice.start(probe, "await", "10")
+    job = alice.start(probe, "out", "ready", ",", "await", "10")
+    alice.await_output(job, b"ready")
     early = alice.wait_for(job, 0.1)
     assert state(early) == "RUNNING"
     assert state(alice.wait_for(job, 0)) == "RUNNING"
@@ -278,10 +279,11 @@ def test_wait_answers_at_the_end_or_when_its_time_has_passed(alice, probe):
 
 @pytest.mark.parametrize("name", ["USR1", "SIGUSR1", "10"])
 def test_signal_reaches_the_command(alice, probe, name):
-    job = alice.start(probe, "await", "10")
+    job = alice.start(probe, "out", "ready", ",", "await", "10")
+    alice.await_output(job, b"ready")
     assert alice.jobs.SignalJob(name=job.name, signal=name).name == job.name
     assert ending(alice.wait(job)) == ("SUCCEEDED", "EXITED", 0, 0)
-    assert alice.output(job).data == b"got signal 10\n"
+    assert alice.output(job).data == b"ready\ngot signal 10\n"
 
 
 def test_signal_that_kills_is_not_a_stop(alice, probe):

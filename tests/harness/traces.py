@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a job is on the host while it lives, and what must be gone afterwards: processes, cgroups, its directory."""
+
+import contextlib
+import os
+import re
+
+from harness import waiting
+
+
+def uuid_of(job):
+    return getattr(job, "name", job).removeprefix("jobs/")
+
+
+def cgroup_mount():
+    with open("/proc/self/mountinfo") as file:
+        for line in file:
+            fields = line.split()
+            if fields[fields.index("-") + 1] == "cgroup2":
+                return fields[4]
+    raise AssertionError("no cgroup2 is mounted")
+
+
+def cgroup_root(agent):
+    """Where the agent's jobs have their cgroups; it may not exist."""
+    with open(f"{agent.dir}/launcher.conf") as file:
+        root = re.search(r"^cgroup_root = /(.*)$", file.read(), re.MULTILINE)[1]
+    return f"{cgroup_mount()}/{root}"
+
+
+def cgroup_of(agent, job):
+    return f"{cgroup_root(agent)}/p-{job.created_by}/{uuid_of(job)}"
+
+
+def directory_of(agent, job):
+    return f"{agent.dir}/state/jobs/{uuid_of(job)}"
+
+
+def directories(agent):
+    """The ids of all jobs that have a directory."""
+    return set(os.listdir(f"{agent.dir}/state/jobs"))
+
+
+def status_of(pid):
+    """/proc/PID/status as {"Uid": "0\\t0\\t0\\t0", …}."""
+    with open(f"/proc/{pid}/status") as file:
+        return {key: value.strip() for key, _, value in (line.partition(":") for line in file)}
+
+
+def processes_of(uid):
+    """The pids of all processes of a uid, zombies not among them."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            status = status_of(pid)
+            if str(uid) in status["Uid"].split() and status["State"][0] not in "ZX":
+                found.append(int(pid))
+    return found
+
+
+def descriptors(pid):
+    """What a process has open, without the numbers: a sorted list."""
+    found = []
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+    return sorted(found)
+
+
+def assert_gone(agent, job):
+    """The job has ended: none of its processes and no cgroup of it is left."""
+    waiting.path_gone(cgroup_of(agent, job))
+    assert processes_of(job.job_uid) == []
