@@ -112,39 +112,46 @@ static void seccomp_releasep(scmp_filter_ctx *filter)
         seccomp_release(*filter);
 }
 
+static int add_error(const char *name, int code, struct error *err)
+{
+    return error_set(err, code, "can't add %s to the seccomp filter: %s", name, strerror(-code));
+}
+
 static int names_add(scmp_filter_ctx filter, const char *const *names, uint32_t action,
                      struct error *err)
 {
-    for (; *names; names++) {
+    for (; names && *names; names++) {
         int number = seccomp_syscall_resolve_name(*names), r;
 
-        if (text_equal(*names, "clone3"))
+        if (action == SCMP_ACT_ALLOW && text_equal(*names, "clone3"))
             return error_set(err, -EINVAL, "clone3 can't be allowed: its flags can't be seen");
         if (number < 0)
             continue; /* not on this architecture, or younger than libseccomp */
         r = seccomp_rule_add_exact(filter, action, number, 0);
         if (r < 0)
-            return error_set(err, r, "can't add %s to the seccomp filter: %s", *names,
-                             strerror(-r));
+            return add_error(*names, r, err);
     }
     return 0;
 }
 
-static int personalities_add(scmp_filter_ctx filter, const struct syscall_filter_profile *profile,
-                             struct error *err)
+static int conditions_add(scmp_filter_ctx filter, const struct syscall_filter_profile *profile,
+                          struct error *err)
 {
-    for (size_t i = 0; i < profile->personality_count; i++) {
-        const struct scmp_arg_cmp equals = {
-            .arg = 0,
-            .op = SCMP_CMP_EQ,
-            .datum_a = profile->personalities[i],
+    for (size_t i = 0; i < profile->condition_count; i++) {
+        const struct syscall_condition *condition = &profile->conditions[i];
+        int number = seccomp_syscall_resolve_name(condition->name), r;
+        const struct scmp_arg_cmp compare = {
+            .arg = condition->argument,
+            .op = SCMP_CMP_MASKED_EQ,
+            .datum_a = condition->mask,
+            .datum_b = condition->value,
         };
-        int r =
-            seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(personality), 1, &equals);
 
+        if (number < 0)
+            continue;
+        r = seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, number, 1, &compare);
         if (r < 0)
-            return error_set(err, r, "can't add personality to the seccomp filter: %s",
-                             strerror(-r));
+            return add_error(condition->name, r, err);
     }
     return 0;
 }
@@ -166,7 +173,10 @@ static int filter_fill(scmp_filter_ctx filter, const struct syscall_filter_profi
     r = names_add(filter, profile->refused, SCMP_ACT_ERRNO(EPERM), err);
     if (r < 0)
         return r;
-    return personalities_add(filter, profile, err);
+    r = names_add(filter, profile->deadly, SCMP_ACT_KILL_PROCESS, err);
+    if (r < 0)
+        return r;
+    return conditions_add(filter, profile, err);
 }
 
 /* libseccomp 2.5 exports into a descriptor only. */
@@ -217,4 +227,20 @@ int syscall_filter_compile(const struct syscall_filter_profile *profile, struct 
     if (r < 0)
         return r;
     return filter_export(filter, ret, err);
+}
+
+/* TSYNC: also threads that a library has started before us. */
+int syscall_filter_install(const struct syscall_filter *filter, struct error *err)
+{
+    const struct sock_fprog program = {
+        .len = (unsigned short)filter->count,
+        .filter = filter->instructions,
+    };
+    long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+
+    if (r < 0)
+        return error_set(err, -errno, "can't install the seccomp filter: %s", strerror(errno));
+    if (r > 0)
+        return error_set(err, -EBUSY, "thread %ld has a seccomp filter of its own", r);
+    return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <linux/filter.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct error;
 
@@ -14,13 +15,21 @@ struct error;
  * x86-64) kill the process.
  */
 
+/* Allowed when (argument & mask) == value. Several conditions of one call: any of them will do. */
+struct syscall_condition {
+    const char *name;
+    unsigned argument; /* 0 … 5 */
+    uint64_t mask, value;
+};
+
+/* The lists hold names and end with NULL; calls that this architecture lacks are passed over. */
 struct syscall_filter_profile {
-    const char *const
-        *allowed; /* names, NULL-terminated; those this architecture lacks are passed over */
+    const char *const *allowed;
+    const struct syscall_condition *conditions; /* of calls that `allowed` doesn't hold */
+    size_t condition_count;
     const char *const
         *refused; /* EPERM rather than ENOSYS: the call exists, the right to it doesn't */
-    const unsigned long *personalities; /* of personality(2); `personality_count` of them */
-    size_t personality_count;
+    const char *const *deadly; /* kills the process: only an attacker calls it. NULL: none */
 };
 
 /*
@@ -42,3 +51,9 @@ void syscall_filter_done(struct syscall_filter *program);
 
 int syscall_filter_compile(const struct syscall_filter_profile *profile, struct syscall_filter *ret,
                            struct error *err);
+
+/*
+ * Puts all threads of this process under the filter, for good (no_new_privs must be set). A second
+ * filter adds to the first: the stricter one counts.
+ */
+int syscall_filter_install(const struct syscall_filter *filter, struct error *err);

@@ -96,11 +96,15 @@ static const char *const refused[] = {
 /* clang-format on */
 
 /* PER_LINUX, PER_LINUX32, both with UNAME26, and the question which it is. */
-static const unsigned long personalities[] = {0x0, 0x8, 0x20000, 0x20008, 0xffffffff};
+static const struct syscall_condition conditions[] = {
+    {"personality", 0, UINT64_MAX, 0x0},        {"personality", 0, UINT64_MAX, 0x8},
+    {"personality", 0, UINT64_MAX, 0x20000},    {"personality", 0, UINT64_MAX, 0x20008},
+    {"personality", 0, UINT64_MAX, 0xffffffff},
+};
 
 const struct syscall_filter_profile profile_default_calls = {
     .allowed = allowed,
     .refused = refused,
-    .personalities = personalities,
-    .personality_count = ARRAY_SIZE(personalities),
+    .conditions = conditions,
+    .condition_count = ARRAY_SIZE(conditions),
 };

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -26,12 +27,18 @@ static const char *const allowed[] = {
     "read",    "write",  "exit_group", "exit",  "getpid",         "clone",        "ioctl",
     "unshare", "socket", "socketpair", "close", "rt_sigprocmask", "no_such_call", NULL};
 static const char *const refused[] = {"mount", "setns", NULL};
-static const unsigned long personalities[] = {0, 0xffffffff};
+static const char *const deadly[] = {"execve", NULL};
+static const struct syscall_condition conditions[] = {
+    {"personality", 0, UINT64_MAX, 0},
+    {"personality", 0, UINT64_MAX, 0xffffffff},
+    {"mprotect", 2, PROT_EXEC, 0},
+};
 static const struct syscall_filter_profile profile = {
     .allowed = allowed,
     .refused = refused,
-    .personalities = personalities,
-    .personality_count = ARRAY_SIZE(personalities),
+    .conditions = conditions,
+    .condition_count = ARRAY_SIZE(conditions),
+    .deadly = deadly,
 };
 
 static struct syscall_filter filter;
@@ -53,10 +60,6 @@ static int teardown(void **unused)
  */
 static int outcome(long number, unsigned long a, unsigned long b, unsigned long c)
 {
-    const struct sock_fprog program = {
-        .len = (unsigned short)filter.count,
-        .filter = filter.instructions,
-    };
     int pipes[2], result = 0, status;
     pid_t pid;
 
@@ -64,7 +67,7 @@ static int outcome(long number, unsigned long a, unsigned long b, unsigned long 
     pid = fork();
     if (pid == 0) {
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0) {
+            syscall_filter_install(&filter, NULL) == 0) {
             result = syscall(number, a, b, c) < 0 ? errno : 0;
             (void)!write(pipes[1], &result, sizeof(result));
         }
@@ -86,8 +89,19 @@ static void test_syscall_filter_keeps_to_its_lists(void **unused)
     assert_int_equal(outcome(SYS_getppid, 0, 0, 0), ENOSYS);
     assert_int_equal(outcome(SYS_clone3, 0, 0, 0), ENOSYS);
     assert_int_equal(outcome(100000, 0, 0, 0), ENOSYS);
+}
+
+static void test_syscall_filter_looks_at_conditions(void **unused)
+{
+    assert_int_equal(outcome(SYS_mprotect, 1, 0, PROT_READ | PROT_EXEC), ENOSYS);
+    assert_int_equal(outcome(SYS_mprotect, 1, 0, PROT_READ | PROT_WRITE), EINVAL); /* 1: no page */
     assert_int_equal(outcome(SYS_personality, 0xffffffff, 0, 0), 0);
     assert_int_equal(outcome(SYS_personality, ADDR_NO_RANDOMIZE, 0, 0), ENOSYS);
+}
+
+static void test_syscall_filter_kills_for_deadly_calls(void **unused)
+{
+    assert_int_equal(outcome(SYS_execve, 0, 0, 0), -SIGSYS);
 }
 
 static void test_syscall_filter_refuses_namespaces(void **unused)
@@ -155,6 +169,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_syscall_filter_keeps_to_its_lists),
+        cmocka_unit_test(test_syscall_filter_looks_at_conditions),
+        cmocka_unit_test(test_syscall_filter_kills_for_deadly_calls),
         cmocka_unit_test(test_syscall_filter_refuses_namespaces),
         cmocka_unit_test(test_syscall_filter_refuses_typing_into_a_terminal),
         cmocka_unit_test(test_syscall_filter_knows_the_families_of_sockets),
