@@ -11,7 +11,8 @@
  * every destructor accepts.
  */
 
-#define _cleanup_(function) __attribute__((cleanup(function)))
+/* To be cleaned up is a use, which clang doesn't see. */
+#define _cleanup_(function) __attribute__((cleanup(function), unused))
 
 /* Declares `name_freep(type **)` that calls `free_function(*p)`; the function must accept NULL. */
 #define DEFINE_CLEANUP(type, free_function)                                                        \
