@@ -2,14 +2,16 @@
 #include "cli/output-stream.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/moment.h"
 #include "base/crc32c.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "cli/session.h"
 
 enum {
@@ -26,6 +28,19 @@ static int choose_streams(enum output_choice choice, Hoist__V1__Stream streams[2
     return 1;
 }
 
+static struct output_sink sink_make(int fd, bool raw)
+{
+    struct stat status;
+
+    return (struct output_sink){
+        .fd = fd,
+        .may_block = isatty(fd) || fstat(fd, &status) < 0 || S_ISFIFO(status.st_mode) ||
+                     S_ISSOCK(status.st_mode),
+        .filtered = !raw && isatty(fd),
+        .at_line_start = true,
+    };
+}
+
 int output_stream_open(struct session *session, const char *job, uint64_t offset, bool follow,
                        enum output_choice choice, struct output_stream *ret)
 {
@@ -38,13 +53,12 @@ int output_stream_open(struct session *session, const char *job, uint64_t offset
         .next_offset = offset,
         .sinks =
             {
-                {.fd = STDOUT_FILENO, .filtered = !raw && isatty(STDOUT_FILENO)},
-                {.fd = STDERR_FILENO, .filtered = !raw && isatty(STDERR_FILENO)},
+                sink_make(STDOUT_FILENO, raw),
+                sink_make(STDERR_FILENO, raw),
             },
     };
     int r;
 
-    stream.sinks[0].at_line_start = stream.sinks[1].at_line_start = true;
     request.name = (char *)job;
     request.offset = offset;
     request.follow = follow;
@@ -64,24 +78,21 @@ int output_stream_open(struct session *session, const char *job, uint64_t offset
 
 void output_stream_close(struct output_stream *stream)
 {
+    for (size_t i = 0; i < ARRAY_SIZE(stream->sinks); i++)
+        buffer_done(&stream->sinks[i].pending);
     stream->call = grpc_client_call_free(stream->call);
 }
 
 /* ---- showing ---- */
 
-static int sink_write(struct output_sink *sink, const uint8_t *data, size_t size)
+static int sink_put(struct output_sink *sink, const uint8_t *data, size_t size)
 {
-    _cleanup_buffer_ struct buffer shown = {0};
-    int r;
-
-    if (!sink->filtered)
-        return fd_write_full(sink->fd, data, size);
-    r = utf8_filter_append(&sink->filter, &shown, data, size);
-    return r < 0 ? r : fd_write_full(sink->fd, buffer_bytes(&shown), buffer_size(&shown));
+    if (sink->filtered)
+        return utf8_filter_append(&sink->filter, &sink->pending, data, size);
+    return buffer_append(&sink->pending, data, size);
 }
 
-static int sink_write_stamped(struct output_sink *sink, const uint8_t *data, size_t size,
-                              usec_t time)
+static int sink_put_stamped(struct output_sink *sink, const uint8_t *data, size_t size, usec_t time)
 {
     char moment[CLOCK_TEXT_MAX], stamp[CLOCK_TEXT_MAX + 1];
 
@@ -89,10 +100,10 @@ static int sink_write_stamped(struct output_sink *sink, const uint8_t *data, siz
     while (size > 0) {
         const uint8_t *newline = memchr(data, '\n', size);
         size_t length = newline ? (size_t)(newline - data) + 1 : size;
-        int r = sink->at_line_start ? fd_write_full(sink->fd, stamp, strlen(stamp)) : 0;
+        int r = sink->at_line_start ? buffer_append_text(&sink->pending, stamp) : 0;
 
         if (r == 0)
-            r = sink_write(sink, data, length);
+            r = sink_put(sink, data, length);
         if (r < 0)
             return r;
         sink->at_line_start = newline != NULL;
@@ -100,6 +111,64 @@ static int sink_write_stamped(struct output_sink *sink, const uint8_t *data, siz
         size -= length;
     }
     return 0;
+}
+
+/*
+ * Waits until the sink takes PIPE_BUF bytes, and lets the connection live meanwhile. A dead
+ * connection is no reason to lose what has arrived: its result is seen later.
+ */
+static int sink_wait(struct output_stream *stream, const struct output_sink *sink)
+{
+    struct grpc_channel *channel = stream->session->channel;
+    bool dead = false;
+
+    for (;;) {
+        struct pollfd fds[] = {
+            {.fd = sink->fd, .events = POLLOUT},
+            {.fd = stream->session->interrupt_fd, .events = POLLIN},
+            {.fd = dead ? -1 : grpc_channel_fd(channel), .events = grpc_channel_events(channel)},
+        };
+        usec_t now = clock_boot(), until = dead ? USEC_INFINITY : grpc_channel_timeout(channel);
+        usec_t left = until > now ? (until - now) / USEC_PER_MSEC + 1 : 0;
+        int r =
+            poll(fds, ARRAY_SIZE(fds), until == USEC_INFINITY ? -1 : (int)MIN(left, (usec_t)60000));
+
+        if (r < 0 && errno != EINTR)
+            return -errno;
+        if (r > 0 && fds[0].revents)
+            return 0;
+        if (r > 0 && fds[1].revents)
+            return -EINTR;
+        if (!dead)
+            dead = grpc_channel_dispatch(channel, NULL) < 0;
+    }
+}
+
+static int sink_flush(struct output_stream *stream, struct output_sink *sink)
+{
+    while (buffer_size(&sink->pending) > 0) {
+        size_t size = buffer_size(&sink->pending);
+        ssize_t written;
+        int r = sink->may_block ? sink_wait(stream, sink) : 0;
+
+        if (r < 0)
+            return r;
+        /* A pipe that polls as writable takes PIPE_BUF bytes without blocking (pipe(7)). */
+        written = write(sink->fd, buffer_bytes(&sink->pending),
+                        sink->may_block ? MIN(size, (size_t)PIPE_BUF) : size);
+        if (written < 0 && errno != EINTR && errno != EAGAIN)
+            return -errno;
+        if (written > 0)
+            buffer_consume(&sink->pending, (size_t)written);
+    }
+    return 0;
+}
+
+static int flush_all(struct output_stream *stream)
+{
+    int r = sink_flush(stream, &stream->sinks[SINK_STDOUT]);
+
+    return r < 0 ? r : sink_flush(stream, &stream->sinks[SINK_STDERR]);
 }
 
 static int show_chunk(struct output_stream *stream, const Hoist__V1__OutputChunk *chunk)
@@ -117,8 +186,8 @@ static int show_chunk(struct output_stream *stream, const Hoist__V1__OutputChunk
     }
     (void)api_timestamp_read(chunk->time, &time, NULL); /* a wrong time is shown as 1970 */
     r = stream->session->arguments.timestamps
-            ? sink_write_stamped(sink, chunk->data.data, chunk->data.len, time)
-            : sink_write(sink, chunk->data.data, chunk->data.len);
+            ? sink_put_stamped(sink, chunk->data.data, chunk->data.len, time)
+            : sink_put(sink, chunk->data.data, chunk->data.len);
     if (r < 0)
         return r;
     stream->next_offset = chunk->offset + chunk->data.len;
@@ -171,14 +240,6 @@ static int show_message(struct output_stream *stream, const uint8_t *data, size_
     }
 }
 
-static int sink_end(struct output_sink *sink)
-{
-    _cleanup_buffer_ struct buffer shown = {0};
-    int r = utf8_filter_end(&sink->filter, &shown);
-
-    return r < 0 ? r : fd_write_full(sink->fd, buffer_bytes(&shown), buffer_size(&shown));
-}
-
 static int check_end(struct output_stream *stream)
 {
     const struct grpc_result *result = grpc_client_call_result(stream->call);
@@ -186,10 +247,13 @@ static int check_end(struct output_stream *stream)
     int r;
 
     for (size_t i = 0; i < ARRAY_SIZE(stream->sinks); i++) {
-        r = sink_end(&stream->sinks[i]);
+        r = utf8_filter_end(&stream->sinks[i].filter, &stream->sinks[i].pending);
         if (r < 0)
             return r;
     }
+    r = flush_all(stream);
+    if (r < 0)
+        return r;
     if (!result || session_result(result, &error) < 0) {
         tell_error(&error);
         if (stream->bytes > 0)
@@ -205,20 +269,28 @@ static int check_end(struct output_stream *stream)
     return 0;
 }
 
+static int tell_writing(int r)
+{
+    if (r != -EPIPE && r != -EINTR)
+        tell("the output can't be written here: %s", strerror(-r));
+    return r;
+}
+
 int output_stream_show(struct output_stream *stream)
 {
     for (;;) {
         const uint8_t *data;
         size_t size;
-        int r = grpc_client_call_read(stream->call, stream->session->interrupt_fd, &data, &size);
+        int r = flush_all(stream); /* an interrupt may have left something */
 
+        if (r < 0)
+            return tell_writing(r);
+        r = grpc_client_call_read(stream->call, stream->session->interrupt_fd, &data, &size);
         if (r < 0)
             return r;
         if (r == 0)
             return check_end(stream);
         r = show_message(stream, data, size);
-        if (r < 0 && r != -EPIPE && r != -EPROTO && r != -EBADMSG)
-            tell("the output can't be written here: %s", strerror(-r));
         if (r < 0)
             return r;
     }

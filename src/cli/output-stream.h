@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "api/message.h"
+#include "base/buffer.h"
 #include "base/utf8.h"
 
 struct session;
@@ -13,14 +14,19 @@ struct session;
  * A job's output on its way to stdout and stderr: byte-exact into files and pipes; harmless on a
  * terminal unless --raw. What arrives is checked: offsets must follow each other, and the last
  * message must agree on number and CRC-32C of the bytes.
+ *
+ * While nobody reads our output (a pager at rest) the connection is looked after: the agent gets
+ * its answers and keeps the stream, and no more is fetched than one message.
  */
 
 /* One of our two outputs. */
 struct output_sink {
     int fd;
+    bool may_block;     /* a pipe or a terminal: somebody may not read */
     bool filtered;      /* control sequences become visible */
     bool at_line_start; /* --timestamps */
     struct utf8_filter filter;
+    struct buffer pending; /* of one message at most: what is not written yet */
 };
 
 struct output_stream {
