@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An agent in the virtual machine, installed and started as on any host, and its clients outside."""
+
+import json
+import os
+import subprocess
+
+import grpc
+
+from harness import PATIENCE, TOP
+from harness.agent import REPORT
+from harness.api import Client
+from harness.cli import Cli
+from machine import AGENT_PORT
+
+CLIENTS = {"admin": "admin", "alice": "user", "bob": "user"}
+UID = 900
+ETC = "/etc/hoist"
+STATE = "/var/lib/hoist"
+LOG = "/var/log/hoist"
+CGROUP = "/sys/fs/cgroup/hoist"
+
+HOISTD = {
+    "listen": f"0.0.0.0:{AGENT_PORT}",
+    "state_dir": STATE,
+    "unenforced_limits": "refuse",
+    "tls": {"cert": f"{ETC}/server.pem", "key": f"{ETC}/server.key", "client_ca": f"{ETC}/client-ca.pem"},
+}
+LAUNCHER = f"""agent_user = {UID}
+agent_group = {UID}
+hide = {STATE}
+"""
+
+START = f"""
+[ -d {STATE} ] || {{ mkdir -m 0700 {STATE}; chown {UID}:{UID} {STATE}; }}
+chown {UID}:{UID} {ETC}/server.key
+setsid /opt/hoist/hoist-launcher --config {ETC}/launcher.conf --hoistd /opt/hoist/hoistd --init /opt/hoist/hoist-init \\
+    -- --config {ETC}/hoistd.yaml </dev/null >>{LOG} 2>&1 &
+echo $!
+"""
+
+
+def make_certificates(pki):
+    issue = [[f"{TOP}/tools/hoist-pki", "issue", pki, name, "--client", "--role", role]
+             for name, role in CLIENTS.items()]
+    issue.append([f"{TOP}/tools/hoist-pki", "issue", pki, "server", "--server", "--ip", "127.0.0.1"])
+    for command in [[f"{TOP}/tools/hoist-pki", "init", pki], *issue]:
+        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+
+
+def files(pki):
+    """What it needs on the machine's disk."""
+    found = {f"{ETC}/launcher.conf": (0o644, LAUNCHER.encode()),
+             f"{ETC}/hoistd.yaml": (0o644, json.dumps(HOISTD).encode())}
+    for name, mode in (("server.pem", 0o644), ("server.key", 0o600), ("client-ca.pem", 0o644)):
+        with open(f"{pki}/{name}", "rb") as file:
+            found[f"{ETC}/{name}"] = (mode, file.read())
+    return found
+
+
+class GuestAgent:
+    """The same to its clients as harness.agent.Agent."""
+
+    def __init__(self, machine, pki):
+        self.machine = machine
+        self.pki = pki
+        self.reports_seen = 0
+        self.start()
+
+    # --- clients
+
+    def environment(self, name):
+        return {"HOIST_HOST": "127.0.0.1", "HOIST_PORT": str(self.machine.port), "HOIST_CA": f"{self.pki}/server-ca.pem",
+                "HOIST_CERT": f"{self.pki}/{name}.pem", "HOIST_KEY": f"{self.pki}/{name}.key"}
+
+    def client(self, name):
+        """Connected: qemu takes a connection before anybody listens in the guest, so a first one may be cut."""
+        client = Client(self.environment(name), options=[("grpc.initial_reconnect_backoff_ms", 100),
+                                                         ("grpc.max_reconnect_backoff_ms", 1000)])
+        grpc.channel_ready_future(client.channel).result(PATIENCE)
+        return client
+
+    def cli(self, name):
+        return Cli({**os.environ, **self.environment(name)})
+
+    def is_served(self):
+        """Returns when it is."""
+        self.client("admin").close()
+
+    # --- what it is made of
+
+    @property
+    def hoistd_pid(self):
+        return int(self.machine.sh("pidof hoistd"))
+
+    def log(self):
+        return self.machine.read(LOG)
+
+    def new_reports(self):
+        """What sanitizers have found since the last call."""
+        found = [line for line in self.log().splitlines() if REPORT.search(line)]
+        fresh, self.reports_seen = found[self.reports_seen:], len(found)
+        return fresh
+
+    def cgroup(self, job):
+        """Of a job of alice's: that of the command, and beside it that of hoist-init."""
+        return f"{CGROUP}/p-{job.created_by}/{job.name.removeprefix('jobs/')}/cmd"
+
+    # --- what may happen to it
+
+    def start(self):
+        self.launcher_pid = int(self.machine.sh(START))
+        self.is_served()
+
+    def kill_hoistd(self):
+        self.machine.sh(f"kill -9 {self.hoistd_pid}")
+        self.is_served()
+
+    def kill_launcher(self):
+        """hoistd ends with it; afterwards there is no agent."""
+        self.machine.sh(f"kill -9 {self.launcher_pid}")
+        self.machine.sh("while pidof hoistd; do usleep 50000; done")
+
+    def stop(self):
+        self.machine.sh(f"kill {self.launcher_pid}")
+        self.machine.sh(f"while [ -e /proc/{self.launcher_pid}/exe ]; do usleep 50000; done")
