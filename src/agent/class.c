@@ -135,33 +135,6 @@ int classes_member(void *destination, const char *name, void **ret, struct error
     return 0;
 }
 
-int class_parse_cpu(const char *text, void *destination, const void *argument, struct error *err)
-{
-    char digits[24];
-    size_t length = strlen(text);
-    uint64_t value, factor = 1;
-    int r;
-
-    (void)argument;
-    if (length > 0 && text[length - 1] == '%') {
-        factor = 10; /* 1 % of one CPU is 10 thousandths */
-        length--;
-    } else if (length > 0 && text[length - 1] == 'm') {
-        length--;
-    }
-    if (length >= sizeof(digits))
-        return error_set(err, -EINVAL, "that is no share of CPU; write it like 25%% or 250m");
-    snprintf(digits, sizeof(digits), "%.*s", (int)length, text);
-    r = quantity_parse_unsigned(digits, 1000000, &value, NULL);
-    if (r < 0)
-        return error_set(err, r,
-                         "\"%.30s\" is no share of CPU; write it like 25%% or 250m (thousandths "
-                         "of one CPU)",
-                         text);
-    *(uint64_t *)destination = value * factor;
-    return 0;
-}
-
 /* How one key of a class is read: the limits that it sets, and by which parser. */
 struct class_key {
     enum limit limits[2];
@@ -184,7 +157,7 @@ static int class_parse_limit(const char *text, void *destination, const void *ar
 
     switch (key->type) {
     case CLASS_KEY_CPU:
-        r = class_parse_cpu(text, &value, NULL, err);
+        r = quantity_parse_cpu(text, &value, err);
         break;
     case CLASS_KEY_SIZE:
         r = quantity_parse_size(text, &value, err);

@@ -40,6 +40,3 @@ int classes_member(void *destination, const char *name, void **ret, struct error
 
 /* The keys of one class (`destination` is a struct class). */
 extern const struct text_key class_keys[];
-
-/* "25%", "250m" or "250" (thousandths of one CPU) → thousandths; `destination` is a uint64_t. */
-int class_parse_cpu(const char *text, void *destination, const void *argument, struct error *err);

@@ -174,6 +174,36 @@ int quantity_parse_duration(const char *text, usec_t *ret, struct error *err)
     return 0;
 }
 
+/* A thousand CPUs. */
+#define SHARE_MAX UINT64_C(1000000)
+
+static int share_read(const char *text, uint64_t *ret_millis)
+{
+    struct decimal number;
+    uint64_t factor = 1;
+    int r = decimal_read(&text, &number);
+
+    if (r < 0)
+        return r;
+    if (strcmp(text, "%") == 0)
+        factor = 10;
+    else if (text[0] && strcmp(text, "m") != 0)
+        return -EINVAL;
+    if (number.millionths > 0) /* "0.5" would be half a CPU to some and half a thousandth to us */
+        return -EINVAL;
+    if (number.whole > SHARE_MAX / factor)
+        return -ERANGE;
+    *ret_millis = number.whole * factor;
+    return 0;
+}
+
+int quantity_parse_cpu(const char *text, uint64_t *ret_millis, struct error *err)
+{
+    int r = share_read(text, ret_millis);
+
+    return r < 0 ? quantity_refuse(text, r, "no share of CPU", "25% or 250m", err) : 0;
+}
+
 int quantity_parse_unsigned(const char *text, uint64_t max, uint64_t *ret, struct error *err)
 {
     struct decimal number;

@@ -15,12 +15,14 @@ struct error;
  * of 1000, Ki/KiB, Mi/MiB, Gi/GiB, Ti/TiB powers of 1024, either case; no unit: bytes.
  * Durations: one or more "<number><unit>" without blanks: us, ms, s, m (or min), h, d: "1h30m",
  * "1.5s"; no unit: seconds. "0" is zero.
+ * Shares of CPU: digits with % of one CPU, or thousandths of one with m or no unit: "25%", "250m".
  * Every parser takes the whole string, refuses signs, blanks, overflow and empty text with -EINVAL
  * or -ERANGE and a sentence that quotes the text (made harmless, cut) and shows a right example.
  */
 
 int quantity_parse_size(const char *text, uint64_t *ret_bytes, struct error *err);
 int quantity_parse_duration(const char *text, usec_t *ret, struct error *err);
+int quantity_parse_cpu(const char *text, uint64_t *ret_millis, struct error *err);
 int quantity_parse_unsigned(const char *text, uint64_t max, uint64_t *ret, struct error *err);
 
 /* "32MB", "1.5GB", "812B" (powers of 1000, at most three significant digits). */

@@ -166,23 +166,6 @@ static int put_limit(Hoist__V1__JobSpec *spec, const char *const names[2], uint6
     return 0;
 }
 
-/* "25%", "250m" or "250": thousandths of one CPU. */
-static int parse_share(const char *text, uint64_t *ret, struct error *err)
-{
-    char digits[24];
-    size_t length = strlen(text);
-    uint64_t factor = 1, value;
-
-    if (length > 0 && (text[length - 1] == '%' || text[length - 1] == 'm'))
-        factor = text[--length] == '%' ? 10 : 1;
-    snprintf(digits, sizeof(digits), "%.*s", (int)MIN(length, sizeof(digits) - 1), text);
-    if (length >= sizeof(digits) || quantity_parse_unsigned(digits, 1000000, &value, NULL) < 0)
-        return error_set(err, -EINVAL, "\"%.30s\" is no share of CPU; write it like 25%% or 250m",
-                         text);
-    *ret = value * factor;
-    return 0;
-}
-
 static int parse_number(const char *text, uint64_t *ret, struct error *err)
 {
     return quantity_parse_unsigned(text, UINT32_MAX, ret, err);
@@ -196,7 +179,7 @@ static int put_limits(const struct arguments *arguments, Hoist__V1__JobSpec *spe
         int (*parse)(const char *text, uint64_t *ret, struct error *err);
         const char *names[2];
     } limits[] = {
-        {"--cpu", arguments->cpu, parse_share, {"cpu_millis", NULL}},
+        {"--cpu", arguments->cpu, quantity_parse_cpu, {"cpu_millis", NULL}},
         {"--memory", arguments->memory, quantity_parse_size, {"memory_max", NULL}},
         {"--pids", arguments->pids, parse_number, {"pids_max", NULL}},
         {"--io", arguments->io_bps, quantity_parse_size, {"io_read_bps", "io_write_bps"}},

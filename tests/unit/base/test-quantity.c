@@ -73,6 +73,28 @@ static void test_quantity_parse_duration_adds_its_parts(void **unused)
     assert_int_equal(quantity_parse_duration("99999999999999999d", &usec, NULL), -ERANGE);
 }
 
+static void test_quantity_parse_cpu_knows_percent_and_thousandths(void **unused)
+{
+    static const char *const wrong[] = {"", "%", "m", "-1%", "25 %", "250M", "25%%", "0.5", "1.5%"};
+    struct error err;
+    uint64_t millis;
+
+    (void)unused;
+    assert_int_equal(quantity_parse_cpu("25%", &millis, &err), 0);
+    assert_int_equal(millis, 250);
+    assert_int_equal(quantity_parse_cpu("250m", &millis, &err), 0);
+    assert_int_equal(millis, 250);
+    assert_int_equal(quantity_parse_cpu("1500", &millis, &err), 0);
+    assert_int_equal(millis, 1500);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(quantity_parse_cpu(wrong[i], &millis, &err), -EINVAL);
+        assert_non_null(strstr(err.text, "write it like 25% or 250m"));
+    }
+    assert_int_equal(quantity_parse_cpu("100000%", &millis, &err), 0);
+    assert_int_equal(quantity_parse_cpu("100001%", &millis, &err), -ERANGE);
+    assert_int_equal(quantity_parse_cpu("18446744073709551615m", &millis, &err), -ERANGE);
+}
+
 static void test_quantity_parse_unsigned_is_whole_and_bounded(void **unused)
 {
     struct error err;
@@ -111,6 +133,7 @@ int main(void)
         cmocka_unit_test(test_quantity_parse_size_knows_both_families_of_units),
         cmocka_unit_test(test_quantity_parse_size_refuses_with_an_example),
         cmocka_unit_test(test_quantity_parse_duration_adds_its_parts),
+        cmocka_unit_test(test_quantity_parse_cpu_knows_percent_and_thousandths),
         cmocka_unit_test(test_quantity_parse_unsigned_is_whole_and_bounded),
         cmocka_unit_test(test_quantity_formats_have_three_digits_at_most),
     };
