@@ -62,8 +62,10 @@ int buffer_append(struct buffer *buffer, const void *data, size_t size)
 
     if (r < 0)
         return r;
-    if (size > 0)
+    if (size > 0) {
+        assert(place); /* where there is room there is memory */
         memcpy(place, data, size);
+    }
     buffer_commit(buffer, size);
     return 0;
 }

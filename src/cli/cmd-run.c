@@ -167,7 +167,7 @@ int cmd_run(struct session *session)
     if (session->arguments.detach)
         return cmd_start(session);
     code = run_start(&run);
-    if (code == 0)
+    if (run.job)
         code = run_follow(&run);
     run_done(&run);
     return code;

@@ -51,28 +51,6 @@ static void keep_alive(struct connection *connection, usec_t now)
         server_session_drain_finish(session);
 }
 
-void connection_tick(struct connection *connection)
-{
-    usec_t now = clock_boot();
-
-    if (connection_is(connection, CONNECTION_OPEN)) {
-        if (tick_open(connection, now))
-            return;
-        keep_alive(connection, now);
-        server_session_tick(connection->session, now);
-    } else if (connection_is(connection, CONNECTION_HANDSHAKING) &&
-               now >= plus(connection->began, GRPC_HANDSHAKE_TIME)) {
-        connection_report(connection, "the TLS handshake took too long");
-        connection_set_state(connection, CONNECTION_GONE);
-    } else if (connection_is(connection, CONNECTION_ENDING) &&
-               now >= plus(connection->moved, GRPC_LINGER_TIME)) {
-        connection_set_state(connection, CONNECTION_GONE);
-    } else if (connection_is(connection, CONNECTION_LINGERING) &&
-               now >= plus(connection->began, GRPC_LINGER_TIME)) {
-        connection_set_state(connection, CONNECTION_GONE);
-    }
-}
-
 static usec_t next_tick_open(const struct connection *connection)
 {
     const struct server_session *session = connection->session;
@@ -111,4 +89,22 @@ usec_t connection_next_tick(const struct connection *connection)
         break;
     }
     return USEC_INFINITY;
+}
+
+void connection_tick(struct connection *connection)
+{
+    usec_t now = clock_boot();
+
+    if (connection_is(connection, CONNECTION_OPEN)) {
+        if (tick_open(connection, now))
+            return;
+        keep_alive(connection, now);
+        server_session_tick(connection->session, now);
+        return;
+    }
+    if (now < connection_next_tick(connection))
+        return;
+    if (connection_is(connection, CONNECTION_HANDSHAKING))
+        connection_report(connection, "the TLS handshake took too long");
+    connection_set_state(connection, CONNECTION_GONE);
 }
