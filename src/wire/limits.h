@@ -7,9 +7,9 @@
 /*
  * The limits of a job, as values and as what became of them.
  *
- * One enum indexes every table about limits (names, controllers, control files, ceilings), so that a
- * limit can't be known in one place and forgotten in another. The names are those of the fields of
- * hoist.v1.Limits.
+ * One enum indexes every table about limits (names, controllers, control files, ceilings), so that
+ * a limit can't be known in one place and forgotten in another. The names are those of the fields
+ * of hoist.v1.Limits.
  */
 
 enum limit {
@@ -60,5 +60,6 @@ const char *limit_controller(enum limit limit);
 
 struct limit_report {
     uint32_t enforced; /* LIMIT_BIT()s, a subset of `given` */
-    char detail[_LIMIT_MAX][LIMIT_DETAIL_MAX]; /* "memory.max 536870912", or why it is not in force */
+    char detail[_LIMIT_MAX]
+               [LIMIT_DETAIL_MAX]; /* "memory.max 536870912", or why it is not in force */
 };

@@ -12,9 +12,9 @@
 #include "wire/limits.h"
 
 /*
- * What is to be started, checked and complete: the one form in which libhoist, the launcher's messages
- * and src/spawn speak of it. Strings are borrowed; a decoded specification owns them through its
- * decoder (wire/launcher-messages.h).
+ * What is to be started, checked and complete: the one form in which libhoist, the launcher's
+ * messages and src/spawn speak of it. Strings are borrowed; a decoded specification owns them
+ * through its decoder (wire/launcher-messages.h).
  */
 
 #define SPAWN_GROUP_MAX 66 /* "p-" and a principal of at most 63 characters, and the NUL */
@@ -26,21 +26,21 @@ enum spawn_network {
 };
 
 struct spawn_spec {
-    struct id id;          /* the job's; names its cgroup */
-    const char *group;     /* "p-<principal>": the cgroup of all jobs of one principal */
-    char *const *argv;     /* NULL-terminated, at least one; argv[0] is a path or is found in PATH */
-    char *const *env;      /* "K=V", complete: nothing is added later */
-    const char *cwd;       /* absolute, inside the job's root; "": the job's own writable directory */
-    uid_t uid;             /* of the command, as user and as group */
+    struct id id;      /* the job's; names its cgroup */
+    const char *group; /* "p-<principal>": the cgroup of all jobs of one principal */
+    char *const *argv; /* NULL-terminated, at least one; argv[0] is a path or is found in PATH */
+    char *const *env;  /* "K=V", complete: nothing is added later */
+    const char *cwd;   /* absolute, inside the job's root; "": the job's own writable directory */
+    uid_t uid;         /* of the command, as user and as group */
     enum spawn_network network;
     struct limits limits;
-    bool warn_unenforced;  /* start although a limit can't be enforced, and report it */
-    usec_t timeout;        /* 0: none */
-    usec_t grace;          /* between the stop signal and SIGKILL */
+    bool warn_unenforced; /* start although a limit can't be enforced, and report it */
+    usec_t timeout;       /* 0: none */
+    usec_t grace;         /* between the stop signal and SIGKILL */
     int stop_signal;
-    bool merged;           /* stdout and stderr share one pipe */
-    uint64_t output_rate;  /* bytes a second that hoist-init copies at most; 0: as fast as it can */
-    uint64_t output_cap;   /* bytes of data and index together; 0: none */
+    bool merged;          /* stdout and stderr share one pipe */
+    uint64_t output_rate; /* bytes a second that hoist-init copies at most; 0: as fast as it can */
+    uint64_t output_cap;  /* bytes of data and index together; 0: none */
 };
 
 /* The job's files, made by the caller, written by hoist-init: borrowed, duplicated as needed. */
@@ -56,22 +56,23 @@ struct spawn_result {
     uint64_t start_time; /* clock ticks since boot (proc(5)) */
     int pidfd;           /* owned */
     struct limit_report limits;
-    char cgroup[256];    /* path of cmd/ below the cgroup2 mount; "": none (rootless without delegation) */
+    char cgroup[256]; /* path of cmd/ below the cgroup2 mount; "": none (rootless without
+                         delegation) */
 };
 
 #define SPAWN_RESULT_NULL ((struct spawn_result){.pidfd = FD_NONE})
 
 /*
- * Why a start failed, beside the errno and sentence of `struct error`. Negative errnos alone can't tell
- * a missing controller from a failed clone.
+ * Why a start failed, beside the errno and sentence of `struct error`. Negative errnos alone can't
+ * tell a missing controller from a failed clone.
  */
 enum spawn_failure {
     SPAWN_FAILURE_NONE,
-    SPAWN_FAILURE_REFUSED,              /* outside the launcher's ceilings */
+    SPAWN_FAILURE_REFUSED,               /* outside the launcher's ceilings */
     SPAWN_FAILURE_LIMIT_NOT_ENFORCEABLE, /* and the specification doesn't say warn_unenforced */
     SPAWN_FAILURE_CGROUP,
-    SPAWN_FAILURE_SPAWN,                /* clone3, memfd or exec of hoist-init */
-    SPAWN_FAILURE_UNAVAILABLE,          /* no answer from the launcher */
+    SPAWN_FAILURE_SPAWN,       /* clone3, memfd or exec of hoist-init */
+    SPAWN_FAILURE_UNAVAILABLE, /* no answer from the launcher */
     /* The following are found by hoist-init and said in the state file: */
     SPAWN_FAILURE_ISOLATION,
     SPAWN_FAILURE_CWD,
