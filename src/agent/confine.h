@@ -1,12 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+struct config;
 struct error;
 
 /*
- * What hoistd gives up before it meets the network: it checks that it is neither root nor holds a
- * capability (unless the launcher runs rootless, and is its user), can't be dumped or traced,
- * leaves no core, takes no new privileges, and makes private files only. Everything that it
- * inherits from whoever started the launcher is set, not trusted.
+ * What hoistd gives up, in three steps. Whoever takes it over afterwards has its memory, its open
+ * descriptors and the calls of agent/confine-calls.c, and nothing gives back what was given up.
+ */
+
+/*
+ * First of all: it isn't root, holds no capability, can't be dumped or traced, leaves no core,
+ * takes no new privileges, and makes private files only. Everything that it inherits from whoever
+ * started the launcher is set, not trusted.
  */
 int confine_self(struct error *err);
+
+/*
+ * Once it has its configuration, keys, and the launcher's two sockets, and before its first other
+ * thread: of the file system the state directory is left to it, and for reading the directories of
+ * its certificates (they are loaded anew), /proc and the cgroups at `cgroup_mount` ("": none); of
+ * the system calls those that serving needs. The state directory is made unless it is there.
+ *
+ * A kernel without Landlock leaves it the file system, and the log says so.
+ */
+int confine_to_serving(const struct config *config, const char *cgroup_mount, struct error *err);
+
+/* Once all threads run: no other may start. */
+int confine_threads(struct error *err);

@@ -30,7 +30,8 @@
  * hoistd from its first to its last breath. The core thread does all of this; what it starts are
  * the store's thread (in the worker) and the connection threads (in the gRPC server).
  *
- *   configuration → launcher: Hello, Listen → worker (finds its jobs again) → server → Ready
+ *   configuration → launcher: Hello, Listen → confined → worker (finds its jobs again) → server
+ *   → Ready
  *
  * A mistake in the configuration ends it with EX_CONFIG, which tells the launcher not to try again;
  * any other failure with 1, after which it does.
@@ -175,6 +176,8 @@ static int program_serve(struct program *program, struct error *err)
     char address[LAUNCHER_ADDRESS_MAX];
     int r = grpc_server_new(&options, &agent->server, err);
 
+    if (r == 0)
+        r = confine_threads(err);
     if (r < 0)
         return r;
     snprintf(address, sizeof(address), strchr(agent->config.listen.host, ':') ? "[%s]:%u" : "%s:%u",
@@ -289,6 +292,8 @@ static int program_start(struct program *program, struct error *err)
 
     if (r == 0)
         r = program_meet_launcher(program, err);
+    if (r == 0)
+        r = confine_to_serving(&program->agent.config, program->agent.launcher.cgroup_mount, err);
     if (r == 0)
         r = spawner_launcher_new(program->agent.event, program->client, &program->agent.launcher,
                                  program_launcher_gone, program, &program->spawner, err);

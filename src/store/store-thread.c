@@ -235,6 +235,7 @@ static void *thread_main(void *userdata)
     struct store_thread *thread = userdata;
     struct store_request *first;
 
+    (void)pthread_setname_np(pthread_self(), "store"); /* for people who look with ps(1) */
     while ((first = thread_wait(thread))) {
         chain_run(thread->store, first);
         thread_answer(thread, first);
@@ -255,7 +256,6 @@ static int thread_start(struct store_thread *thread)
     if (r != 0)
         return -r;
     thread->running = true;
-    (void)pthread_setname_np(thread->thread, "store"); /* for people who look with ps(1) */
     return 0;
 }
 
