@@ -160,8 +160,8 @@ void thread_dequeue(struct grpc_thread *thread, struct thread_task *task)
     thread->task_count--;
 }
 
-/* As many as are queued now: a task that queues itself again waits until the others had their turn and
- * the descriptors were looked at. */
+/* As many as are queued now: a task that queues itself again waits until the others had their turn
+ * and the descriptors were looked at. */
 static void tasks_run(struct grpc_thread *thread)
 {
     for (size_t left = thread->task_count; left > 0 && thread->task_count > 0; left--) {
