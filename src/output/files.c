@@ -38,35 +38,50 @@ static int file_create(int dir_fd, const char *name, int flags, int *ret, struct
     return 0;
 }
 
+static int header_write(int fd, const struct output_header *header, struct error *err)
+{
+    uint8_t bytes[OUTPUT_HEADER_SIZE];
+    int r;
+
+    output_header_encode(header, bytes);
+    r = fd_pwrite_full(fd, bytes, sizeof(bytes), 0);
+    if (r < 0)
+        return error_set(err, r, "can't write the job's file \"%s\": %s", output_index_name,
+                         strerror(-r));
+    return 0;
+}
+
 static int index_create(int dir_fd, const struct output_header *header, int *ret, struct error *err)
 {
     _cleanup_close_ int fd = FD_NONE;
-    uint8_t bytes[OUTPUT_HEADER_SIZE];
     int r;
 
     r = file_create(dir_fd, output_index_name, 0, &fd, err);
     if (r < 0)
         return r;
-    output_header_encode(header, bytes);
-    r = fd_pwrite_full(fd, bytes, sizeof(bytes), 0);
+    r = header_write(fd, header, err);
     if (r < 0) {
         (void)unlinkat(dir_fd, output_index_name, 0); /* the first failure is the one to tell */
-        return error_set(err, r, "can't write the job's file \"%s\": %s", output_index_name,
-                         strerror(-r));
+        return r;
     }
     *ret = TAKE_FD(fd);
     return 0;
+}
+
+static struct output_header header_make(const struct id *job, bool merged, usec_t created)
+{
+    return (struct output_header){
+        .job = *job,
+        .flags = merged ? OUTPUT_HEADER_MERGED : 0,
+        .created = created,
+    };
 }
 
 int output_files_create(int dir_fd, const struct id *job, bool merged, usec_t created,
                         struct output_files *ret, struct error *err)
 {
     _cleanup_output_files_ struct output_files files = OUTPUT_FILES_NULL;
-    const struct output_header header = {
-        .job = *job,
-        .flags = merged ? OUTPUT_HEADER_MERGED : 0,
-        .created = created,
-    };
+    const struct output_header header = header_make(job, merged, created);
     int r;
 
     r = file_create(dir_fd, output_data_name, O_APPEND, &files.data, err);
@@ -121,4 +136,19 @@ int output_files_open(int dir_fd, struct output_files *ret, struct error *err)
 int output_files_open_for_sealing(int dir_fd, struct output_files *ret, struct error *err)
 {
     return files_open(dir_fd, O_RDWR | O_APPEND, O_RDWR, ret, err);
+}
+
+int output_files_restore_header(const struct output_files *files, const struct id *job, bool merged,
+                                usec_t created, struct error *err)
+{
+    static const uint8_t blank[OUTPUT_HEADER_SIZE];
+    const struct output_header header = header_make(job, merged, created);
+    uint8_t bytes[OUTPUT_HEADER_SIZE] = {0};
+
+    if (pread(files->index, bytes, sizeof(bytes), 0) < 0)
+        return error_set(err, -errno, "can't read the job's file \"%s\": %s", output_index_name,
+                         strerror(errno));
+    if (memcmp(bytes, blank, sizeof(bytes)) != 0)
+        return 0;
+    return header_write(files->index, &header, err);
 }

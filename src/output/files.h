@@ -40,3 +40,11 @@ int output_files_open(int dir_fd, struct output_files *ret, struct error *err);
 
 /* Opens both as output_files_create() does, for output_seal(). */
 int output_files_open_for_sealing(int dir_fd, struct output_files *ret, struct error *err);
+
+/*
+ * Writes the index's header again, as output_files_create() did, if there is none: a host that lost
+ * power may have kept a file and not its first bytes, which nobody had synced. A header that was
+ * written stays as it is, damaged or not. Before output_seal(), with files opened for it.
+ */
+int output_files_restore_header(const struct output_files *files, const struct id *job, bool merged,
+                                usec_t created, struct error *err);

@@ -78,11 +78,13 @@ static void end_recorded(struct store_reply *reply, void *userdata)
 /* Makes the output of a job whose hoist-init left no record readable to its end. */
 static void seal_output(struct job *job)
 {
+    const struct specification *of = &job->specification;
     _cleanup_output_files_ struct output_files files = OUTPUT_FILES_NULL;
     struct output_totals totals = {.end = 0};
     struct error err;
 
-    if (job_dir_open_for_sealing(job->worker->dir.jobs, &job->specification.id, &files, &err) < 0 ||
+    if (job_dir_open_for_sealing(job->worker->dir.jobs, &of->id, &files, &err) < 0 ||
+        output_files_restore_header(&files, &of->id, of->spec.merged, of->create_time, &err) < 0 ||
         output_seal(&files, clock_wall(), &err) < 0 ||
         output_totals_update(files.index, &totals, &err) < 0) {
         worker_tell_trouble(job->worker, job, &err);

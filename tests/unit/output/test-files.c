@@ -47,6 +47,38 @@ static void test_output_files_create_leaves_nothing_when_it_fails(void **unused)
     fixture_end(&fixture);
 }
 
+static void check_header(const struct fixture *fixture, int result)
+{
+    uint8_t bytes[OUTPUT_HEADER_SIZE];
+    struct output_header header;
+
+    assert_int_equal(output_files_restore_header(&fixture->files, &fixture->job, true, 2000, NULL),
+                     0);
+    assert_int_equal(fd_pread_full(fixture->files.index, bytes, sizeof(bytes), 0), 0);
+    assert_int_equal(output_header_decode(bytes, &header), result);
+    if (result < 0)
+        return;
+    assert_true(id_equal(&header.job, &fixture->job));
+    assert_int_equal(header.flags, OUTPUT_HEADER_MERGED);
+}
+
+static void test_output_files_restore_header_writes_where_none_is(void **unused)
+{
+    static const uint8_t zeros[OUTPUT_HEADER_SIZE];
+    struct fixture fixture;
+
+    (void)unused;
+    fixture_begin(&fixture, true);
+    check_header(&fixture, 0);
+    assert_int_equal(ftruncate(fixture.files.index, 0), 0);
+    check_header(&fixture, 0);
+    fixture_overwrite(fixture.files.index, 0, zeros, sizeof(zeros));
+    check_header(&fixture, 0);
+    fixture_overwrite(fixture.files.index, 8, "damage", 6);
+    check_header(&fixture, -EBADMSG);
+    fixture_end(&fixture);
+}
+
 static void test_output_files_open_refuses_links_and_other_kinds(void **unused)
 {
     struct fixture fixture;
@@ -70,6 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output_files_create_makes_private_files_with_a_header),
         cmocka_unit_test(test_output_files_create_leaves_nothing_when_it_fails),
+        cmocka_unit_test(test_output_files_restore_header_writes_where_none_is),
         cmocka_unit_test(test_output_files_open_refuses_links_and_other_kinds),
     };
 
