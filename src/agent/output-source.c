@@ -8,6 +8,7 @@
 
 #include "agent/call.h"
 #include "agent/output-message.h"
+#include "agent/output-start.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "output/totals.h"
@@ -16,13 +17,19 @@
 /* A quiet job's followers hear so often that it lives and where its output ends. */
 #define HEARTBEAT_INTERVAL (15 * USEC_PER_SEC)
 
+/* So long after `until` nothing older comes any more: hoist-init writes what it reads at once. */
+#define UNTIL_SLACK (1 * USEC_PER_SEC)
+
 struct output_source {
     struct source source;
     struct agent_call *call;
     struct grpc_call *grpc;
     struct output_reader *reader;
+    struct output_start start;
+    usec_t until;
     struct output_follower *follower; /* NULL: not following */
-    struct grpc_timer *heartbeat;     /* NULL: not following */
+    struct grpc_timer *timer;         /* heartbeats, `until`, going on after others' turn */
+    bool has_more;                    /* the timer only lets others have their turn */
     bool heartbeat_due;
     bool summarised;  /* the last message was made */
     size_t head_size; /* of the last chunk's message: the guess for the next */
@@ -138,42 +145,80 @@ static enum grpc_pull fail_reading(struct output_source *source, int code, const
     return GRPC_PULL_END;
 }
 
-static enum grpc_pull output_source_pull(struct grpc_call *grpc, uint8_t *buffer, size_t room,
-                                         size_t *ret_size, void *arg)
+/* More is to do before anything can be sent: the thread's other calls have their turn first. */
+static enum grpc_pull output_source_yield(struct output_source *source)
 {
-    struct output_source *source = arg;
+    source->has_more = true;
+    grpc_timer_set(source->timer, clock_boot());
+    return GRPC_PULL_WAIT;
+}
+
+/* Nothing is there now. */
+static enum grpc_pull output_source_wait(struct output_source *source, uint8_t *buffer,
+                                         size_t *ret_size)
+{
+    usec_t now = clock_wall(), next = HEARTBEAT_INTERVAL;
+
+    if (!source->follower)
+        return put_summary(source, false, buffer, ret_size);
+    if (source->until != USEC_INFINITY) {
+        if (now > source->until + UNTIL_SLACK)
+            return put_summary(source, false, buffer, ret_size);
+        next = MIN(next, source->until + UNTIL_SLACK + 1 - now);
+    }
+    if (source->heartbeat_due)
+        return put_heartbeat(source, buffer, ret_size);
+    grpc_timer_set(source->timer, clock_boot() + next);
+    return GRPC_PULL_WAIT;
+}
+
+static enum grpc_pull output_source_next(struct output_source *source, uint8_t *buffer, size_t room,
+                                         size_t *ret_size)
+{
     struct output_chunk chunk;
     struct error err;
-    int r;
+    int r = output_reader_next(source->reader, false, buffer + source->head_size,
+                               room - OUTPUT_MESSAGE_HEAD_MAX, &chunk, &err);
 
-    if (source->summarised)
-        return GRPC_PULL_END;
-    r = output_reader_next(source->reader, false, buffer + source->head_size,
-                           room - OUTPUT_MESSAGE_HEAD_MAX, &chunk, &err);
     if (r < 0)
         return fail_reading(source, r, &err);
     switch ((enum output_result)r) {
     case OUTPUT_CHUNK:
         *ret_size = output_message_write(&chunk, buffer, source->head_size);
         source->head_size = *ret_size - chunk.size;
+        source->heartbeat_due = false;
         return GRPC_PULL_MESSAGE;
     case OUTPUT_GAP:
         return put_gap(&chunk, buffer, ret_size);
     case OUTPUT_COMPLETE:
-        return put_summary(source, true, buffer, ret_size);
+    case OUTPUT_ENDED:
+        return put_summary(source, r == OUTPUT_COMPLETE, buffer, ret_size);
     case OUTPUT_SKIPPED:
-        grpc_call_resume(grpc); /* after the thread's other calls had their turn */
-        return GRPC_PULL_WAIT;
+        return output_source_yield(source);
     case OUTPUT_AT_END:
     default:
-        break;
+        return output_source_wait(source, buffer, ret_size);
     }
-    if (!source->follower)
-        return put_summary(source, false, buffer, ret_size);
-    if (source->heartbeat_due)
-        return put_heartbeat(source, buffer, ret_size);
-    grpc_timer_set(source->heartbeat, clock_boot() + HEARTBEAT_INTERVAL);
-    return GRPC_PULL_WAIT;
+}
+
+static enum grpc_pull output_source_pull(struct grpc_call *grpc, uint8_t *buffer, size_t room,
+                                         size_t *ret_size, void *arg)
+{
+    struct output_source *source = arg;
+    struct error err;
+
+    (void)grpc;
+    if (source->summarised)
+        return GRPC_PULL_END;
+    if (source->start.request) {
+        int r = output_start_step(&source->start, source->reader, &err);
+
+        if (r < 0)
+            return fail_reading(source, r, &err);
+        if (r == 0)
+            return output_source_yield(source);
+    }
+    return output_source_next(source, buffer, room, ret_size);
 }
 
 static const struct grpc_source_ops output_source_ops = {.pull = output_source_pull};
@@ -185,7 +230,7 @@ static void output_source_free(struct source *base)
     struct output_source *source = (struct output_source *)(void *)base;
 
     output_follower_leave(source->follower);
-    grpc_timer_free(source->heartbeat);
+    grpc_timer_free(source->timer);
     output_reader_close(source->reader);
     free(source);
 }
@@ -197,30 +242,19 @@ static void output_changed(void *userdata)
     grpc_call_resume(source->grpc);
 }
 
-static void heartbeat_elapsed(void *arg)
+static void timer_elapsed(void *arg)
 {
     struct output_source *source = arg;
 
-    source->heartbeat_due = true;
+    source->heartbeat_due |= !source->has_more;
+    source->has_more = false;
     grpc_call_resume(source->grpc);
-}
-
-static unsigned streams_of(const Hoist__V1__StreamOutputRequest *request)
-{
-    unsigned streams = 0;
-
-    for (size_t i = 0; i < request->n_streams; i++)
-        streams |= OUTPUT_STREAM_BIT((unsigned)request->streams[i]);
-    return streams ? streams : OUTPUT_STREAMS_ALL;
 }
 
 static int output_source_follow(struct output_source *source)
 {
     struct grpc_thread *thread = grpc_call_thread(source->grpc);
 
-    source->heartbeat = grpc_timer_new(thread, heartbeat_elapsed, source);
-    if (!source->heartbeat)
-        return -ENOMEM;
     return output_watch_follow(grpc_thread_user(thread), output_reader_index_fd(source->reader),
                                output_changed, source, &source->follower);
 }
@@ -231,19 +265,25 @@ static int output_source_open(struct output_source *source, struct error *err)
         (const Hoist__V1__StreamOutputRequest *)(void *)source->call->request;
     struct worker_output *output = source->call->output;
     struct output_files files = {TAKE_FD(output->data), TAKE_FD(output->index)};
-    int r =
-        output_reader_open(&files, request->offset, streams_of(request), 0, &source->reader, err);
+    int r = output_reader_open(&files, 0, output_request_streams(request),
+                               request->timestamps ? OUTPUT_READER_EACH_ENTRY : 0, &source->reader,
+                               err);
 
     if (r < 0) {
         output_files_close(&files);
         return r;
     }
-    if (request->follow) {
+    source->until = output_request_time(request->until, USEC_INFINITY);
+    output_reader_end(source->reader, source->until);
+    source->start.request = request;
+    /* Who asked for a time or a tail has to hear where that is, also when nothing lies there. */
+    source->heartbeat_due = request->start_case != HOIST__V1__STREAM_OUTPUT_REQUEST__START_OFFSET &&
+                            request->start_case != HOIST__V1__STREAM_OUTPUT_REQUEST__START__NOT_SET;
+    source->timer = grpc_timer_new(grpc_call_thread(source->grpc), timer_elapsed, source);
+    r = source->timer ? 0 : -ENOMEM;
+    if (r == 0 && request->follow)
         r = output_source_follow(source);
-        if (r < 0)
-            return error_set(err, r, "the agent has no memory left");
-    }
-    return 0;
+    return r < 0 ? error_set(err, r, "the agent has no memory left") : 0;
 }
 
 void output_source_start(struct agent_call *call, struct grpc_call *grpc)

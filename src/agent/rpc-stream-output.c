@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent.h"
 #include "agent/call.h"
+#include "agent/output-start.h"
 #include "agent/request.h"
 #include "agent/rpc.h"
 #include "base/cleanup.h"
@@ -18,17 +19,6 @@ static void output_opened(struct worker_reply *reply, void *userdata)
     agent_call_finish_output(call);
 }
 
-static int check_streams(const Hoist__V1__StreamOutputRequest *request, struct api_error *error)
-{
-    for (size_t i = 0; i < request->n_streams; i++)
-        if (request->streams[i] != HOIST__V1__STREAM__STREAM_STDOUT &&
-            request->streams[i] != HOIST__V1__STREAM__STREAM_STDERR &&
-            request->streams[i] != HOIST__V1__STREAM__STREAM_MERGED)
-            return request_refuse("streams", "holds what is neither STDOUT, STDERR nor MERGED",
-                                  error);
-    return 0;
-}
-
 void rpc_stream_output(struct agent_call *call)
 {
     const Hoist__V1__StreamOutputRequest *request =
@@ -37,7 +27,7 @@ void rpc_stream_output(struct agent_call *call)
     int r;
 
     if (request_read_name(request->name, &call->error) < 0 ||
-        check_streams(request, &call->error) < 0) {
+        output_request_check(request, &call->error) < 0) {
         agent_call_finish_error(call);
         return;
     }

@@ -60,6 +60,7 @@ int output_stream_open(struct session *session, const char *job, uint64_t offset
     int r;
 
     request.name = (char *)job;
+    request.start_case = HOIST__V1__STREAM_OUTPUT_REQUEST__START_OFFSET;
     request.offset = offset;
     request.follow = follow;
     request.n_streams = (size_t)choose_streams(choice, streams);

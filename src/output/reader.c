@@ -31,6 +31,8 @@ struct output_reader {
     unsigned streams;
     unsigned flags;
     uint64_t offset;
+    usec_t since; /* entries before it are passed until one is not; 0: give out everything */
+    usec_t until;
 
     bool placed;       /* `position` is right for `offset` */
     uint64_t position; /* in the index */
@@ -72,9 +74,22 @@ int output_reader_open(struct output_files *files, uint64_t offset, unsigned str
     reader->streams = streams;
     reader->flags = flags;
     reader->offset = offset;
+    reader->until = USEC_INFINITY;
     reader->files = output_files_take(files);
     *ret = TAKE_PTR(reader);
     return 0;
+}
+
+void output_reader_start(struct output_reader *reader, uint64_t offset, usec_t since)
+{
+    assert(!reader->placed);
+    reader->offset = offset;
+    reader->since = since;
+}
+
+void output_reader_end(struct output_reader *reader, usec_t until)
+{
+    reader->until = until;
 }
 
 struct output_reader *output_reader_close(struct output_reader *reader)
@@ -179,7 +194,7 @@ static int reader_entry(struct output_reader *reader, bool nowait, const struct 
 
 static bool reader_wants(const struct output_reader *reader, const struct output_entry *entry)
 {
-    return reader->streams & OUTPUT_STREAM_BIT(entry->stream);
+    return entry->time >= reader->since && reader->streams & OUTPUT_STREAM_BIT(entry->stream);
 }
 
 /* As many entries as one read may give: in a row, wanted, alike, and in `size` bytes. */
@@ -194,7 +209,7 @@ static struct reader_run reader_plan(const struct output_reader *reader,
         if (run.end - reader->offset >= size || reader->flags & OUTPUT_READER_EACH_ENTRY)
             break;
         if (next->kind != OUTPUT_ENTRY_DATA || output_entry_start(next) != run.end ||
-            !reader_wants(reader, next))
+            !reader_wants(reader, next) || next->time > reader->until)
             break;
         if (next->stream != first->stream && !(reader->flags & OUTPUT_READER_UNTOLD_STREAMS))
             break;
@@ -335,6 +350,10 @@ static int reader_step(struct output_reader *reader, bool nowait, void *buffer, 
         return error_set(err, -EBADMSG, "the output's index says nothing of bytes %llu … %llu",
                          (unsigned long long)reader->offset,
                          (unsigned long long)output_entry_start(entry));
+    if (entry->time > reader->until)
+        return OUTPUT_ENDED;
+    if (entry->time >= reader->since)
+        reader->since = 0;
     if (!reader_wants(reader, entry)) {
         reader_move(reader, entry->end);
         return OUTPUT_SKIPPED;
@@ -359,10 +378,15 @@ int output_reader_next(struct output_reader *reader, bool nowait, void *buffer, 
             *err = local;
         return r;
     }
-    if (r == OUTPUT_AT_END || r == OUTPUT_COMPLETE || r == OUTPUT_SKIPPED)
+    if (r != OUTPUT_CHUNK && r != OUTPUT_GAP)
         chunk.offset = reader->offset;
     *ret_chunk = chunk;
     return r;
+}
+
+const struct output_files *output_reader_files(const struct output_reader *reader)
+{
+    return &reader->files;
 }
 
 int output_reader_index_fd(const struct output_reader *reader)

@@ -40,6 +40,16 @@ enum output_reader_flags {
 int output_reader_open(struct output_files *files, uint64_t offset, unsigned streams,
                        unsigned flags, struct output_reader **ret, struct error *err);
 
+/*
+ * Before the first output_reader_next() only. Begins at `offset` instead (output/tail.h and
+ * output/index.h find one); with `since` > 0 with the first entry from there on that has this time
+ * or a later one: it may have to be written yet.
+ */
+void output_reader_start(struct output_reader *reader, uint64_t offset, usec_t since);
+
+/* Ends before the first entry, of whatever stream, that is later than `until` (wall). */
+void output_reader_end(struct output_reader *reader, usec_t until);
+
 /* Closes the descriptors; accepts NULL; returns NULL. */
 struct output_reader *output_reader_close(struct output_reader *reader);
 static inline void output_reader_closep(struct output_reader **reader)
@@ -53,6 +63,7 @@ enum output_result {
     OUTPUT_GAP,      /* [chunk->offset, chunk->gap_end) was dropped; reading goes on behind it */
     OUTPUT_AT_END,   /* all there is now; more may follow: wait for the index to change (watch.h) */
     OUTPUT_COMPLETE, /* all there will ever be */
+    OUTPUT_ENDED,    /* what follows is later than output_reader_end() said */
     OUTPUT_SKIPPED,  /* many entries of other streams were passed and nothing was found yet: call
                         again, after others had their turn */
 };
@@ -76,6 +87,9 @@ struct output_chunk {
  */
 int output_reader_next(struct output_reader *reader, bool nowait, void *buffer, size_t size,
                        struct output_chunk *ret_chunk, struct error *err);
+
+/* What it reads; stays the reader's. */
+const struct output_files *output_reader_files(const struct output_reader *reader);
 
 /* The descriptor to watch (output_watch_follow()); stays the reader's. */
 int output_reader_index_fd(const struct output_reader *reader);

@@ -58,6 +58,11 @@ def seconds(number):
     return {"seconds": whole, "nanos": round((number - whole) * 1e9)}
 
 
+def amounts(**limits):
+    """hoist.v1.Limits as fields take it: amounts(pids_max=64)."""
+    return {name: {"value": value} for name, value in limits.items()}
+
+
 def ending(job):
     """How a job ended, in the words of the API: (state, cause, exit code or None, signal)."""
     return (word("JobState", job.state), word("Cause", job.cause), job.exit_code if job.has_exit_code else None,
@@ -119,7 +124,7 @@ class Client:
 
     def wait_for(self, job, duration):
         """The job as it is after so many seconds, or as it ended before."""
-        request = message("WaitJobRequest")(name=job.name, timeout=seconds(duration))
+        request = message("WaitJobRequest")(name=getattr(job, "name", job), timeout=seconds(duration))
         return self.jobs.WaitJob(request, timeout=duration + PATIENCE)
 
     def run(self, *argv, **spec):
@@ -143,9 +148,9 @@ class Client:
                 return
         raise AssertionError(f"the output ended without {wanted!r}: {data[-500:]!r}")
 
-    def output(self, job, follow=True, offset=0, **fields):
-        """All output: an Output."""
-        return Output(self.jobs.StreamOutput(name=getattr(job, "name", job), follow=follow, offset=offset, **fields))
+    def output(self, job, follow=True, **fields):
+        """All output, or from the start that the fields give: an Output."""
+        return Output(self.jobs.StreamOutput(name=getattr(job, "name", job), follow=follow, **fields))
 
 
 class Output:

@@ -123,6 +123,64 @@ static void test_output_reader_next_chooses_a_merged_job_as_stdout(void **unused
     fixture_end(&fixture);
 }
 
+static void test_output_reader_end_ends_before_the_first_later_entry(void **unused)
+{
+    struct fixture fixture;
+    struct output_reader *reader;
+
+    (void)unused;
+    fixture_begin(&fixture, false);
+    fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "ab", 2, 100000);
+    fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "cd", 2, 200000);
+    reader = fixture_reader(&fixture, 0, OUTPUT_STREAMS_ALL, 0);
+    output_reader_end(reader, 200000);
+    expect_chunk(reader, "abcd");
+    expect_result(reader, OUTPUT_AT_END);
+    fixture_append(&fixture, OUTPUT_STREAM_STDERR, "ef", 2, 300000);
+    expect_result(reader, OUTPUT_ENDED);
+    expect_result(reader, OUTPUT_ENDED);
+    assert_int_equal(output_reader_offset(reader), 4);
+    output_reader_close(reader);
+    reader = fixture_reader(&fixture, 1, OUTPUT_STREAM_BIT(OUTPUT_STREAM_STDOUT), 0);
+    output_reader_end(reader, 199999);
+    expect_chunk(reader, "b");
+    expect_result(reader, OUTPUT_ENDED);
+    output_reader_close(reader);
+    assert_int_equal(output_writer_finish(&fixture.writer, 900000), 0);
+    reader = fixture_reader(&fixture, 0, OUTPUT_STREAMS_ALL, 0);
+    output_reader_end(reader, 300000); /* END is no output: its time doesn't matter */
+    expect_chunk(reader, "abcd");
+    expect_chunk(reader, "ef");
+    expect_result(reader, OUTPUT_COMPLETE);
+    output_reader_close(reader);
+    fixture_end(&fixture);
+}
+
+static void test_output_reader_start_waits_for_the_first_entry_of_a_time(void **unused)
+{
+    struct fixture fixture;
+    struct output_reader *reader;
+
+    (void)unused;
+    fixture_begin(&fixture, false);
+    reader = fixture_reader(&fixture, 0, OUTPUT_STREAMS_ALL, 0);
+    output_reader_start(reader, 0, 200000);
+    fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "ab", 2, 199000);
+    expect_result(reader, OUTPUT_AT_END);
+    fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "cd", 2, 200500); /* the same entry */
+    expect_result(reader, OUTPUT_AT_END);
+    fixture_append(&fixture, OUTPUT_STREAM_STDERR, "ef", 2, 250000);
+    assert_int_equal(expect_chunk(reader, "ef").offset, 4);
+    fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "gh", 2, 100000); /* the clock was set back */
+    expect_chunk(reader, "gh");
+    output_reader_close(reader);
+    reader = fixture_reader(&fixture, 0, OUTPUT_STREAM_BIT(OUTPUT_STREAM_STDOUT), 0);
+    output_reader_start(reader, 0, 200000);
+    expect_chunk(reader, "gh");
+    output_reader_close(reader);
+    fixture_end(&fixture);
+}
+
 static void test_output_reader_next_follows_an_entry_that_grows(void **unused)
 {
     struct fixture fixture;
@@ -338,6 +396,8 @@ int main(void)
         cmocka_unit_test(test_output_reader_next_chooses_streams),
         cmocka_unit_test(test_output_reader_next_lets_others_have_their_turn),
         cmocka_unit_test(test_output_reader_next_chooses_a_merged_job_as_stdout),
+        cmocka_unit_test(test_output_reader_end_ends_before_the_first_later_entry),
+        cmocka_unit_test(test_output_reader_start_waits_for_the_first_entry_of_a_time),
         cmocka_unit_test(test_output_reader_next_follows_an_entry_that_grows),
         cmocka_unit_test(test_output_reader_next_refuses_an_offset_behind_the_end),
         cmocka_unit_test(test_output_reader_next_takes_a_torn_last_entry_for_not_there_yet),
