@@ -276,9 +276,29 @@ static void agent_closed(struct grpc_call *grpc, const struct grpc_outcome *outc
     }
 }
 
+/* What the gRPC layer refuses by itself carries a reason as well. */
+static void agent_describe(enum grpc_refusal refusal, const char *text, struct buffer *details,
+                           void *arg)
+{
+    static const Hoist__V1__Reason reasons[] = {
+        [GRPC_REFUSAL_UNKNOWN_METHOD] = HOIST__V1__REASON__REASON_UNKNOWN_METHOD,
+        [GRPC_REFUSAL_NOBODY] = HOIST__V1__REASON__REASON_IDENTITY_INVALID,
+        [GRPC_REFUSAL_TOO_MANY] = HOIST__V1__REASON__REASON_TOO_MANY_STREAMS,
+        [GRPC_REFUSAL_TOO_LARGE] = HOIST__V1__REASON__REASON_TOO_LARGE,
+    };
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+
+    (void)arg;
+    api_error_set(&error, reasons[refusal], "%s", text);
+    if (refusal == GRPC_REFUSAL_TOO_LARGE)
+        error.code = GRPC_STATUS_RESOURCE_EXHAUSTED; /* gRPC's own code for it */
+    (void)api_error_pack_details(&error, details); /* without memory the status still goes out */
+}
+
 const struct grpc_handlers agent_handlers = {
     .request = agent_request,
     .closed = agent_closed,
+    .describe = agent_describe,
     .refused = call_log_refused,
     .connection_failed = call_log_connection,
     .thread_start = output_source_thread_start,

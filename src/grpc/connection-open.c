@@ -42,6 +42,16 @@ static void on_refused(struct server_session *session, const char *path,
                                    options->arg);
 }
 
+static void on_describe(enum grpc_refusal refusal, const char *text, struct buffer *details,
+                        void *arg)
+{
+    struct connection *connection = arg;
+    const struct grpc_server_options *options = connection->host->options;
+
+    if (options->handlers->describe)
+        options->handlers->describe(refusal, text, details, options->arg);
+}
+
 static bool on_enter(void *arg)
 {
     struct connection *connection = arg;
@@ -72,6 +82,7 @@ static const struct server_session_ops session_ops = {
     .request = on_request,
     .closed = on_closed,
     .refused = on_refused,
+    .describe = on_describe,
     .enter = on_enter,
     .leave = on_leave,
     .wake = on_wake,

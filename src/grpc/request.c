@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "grpc/frame.h"
 #include "grpc/server-answer.h"
 #include "grpc/server-session.h"
@@ -33,6 +34,18 @@ static const struct grpc_method *find_method(const struct server_session *sessio
 static void fail(struct grpc_call *call, enum grpc_status status, const char *text)
 {
     call_end(call, status, text, NULL, 0);
+}
+
+/* As fail(), with what the handlers have to say of it. */
+static void refuse(struct grpc_call *call, enum grpc_refusal refusal, enum grpc_status status,
+                   const char *text)
+{
+    const struct server_session *session = call->session;
+    _cleanup_buffer_ struct buffer details = {0};
+
+    if (session->ops->describe)
+        session->ops->describe(refusal, text, &details, session->arg);
+    call_end(call, status, text, buffer_bytes(&details), buffer_size(&details));
 }
 
 /* nghttp2 has seen to it that :method and :path are there once. True: it was answered. */
@@ -89,9 +102,16 @@ void request_check_headers(struct grpc_call *call, const struct server_session *
         return;
     call->method = path ? find_method(session, path) : NULL;
     if (session->refusal != GRPC_STATUS_OK)
-        fail(call, session->refusal, session->refusal_text);
+        refuse(call,
+               session->refusal == GRPC_STATUS_UNAUTHENTICATED ? GRPC_REFUSAL_NOBODY
+                                                               : GRPC_REFUSAL_TOO_MANY,
+               session->refusal, session->refusal_text);
+    else if (!call->is_admitted)
+        refuse(call, GRPC_REFUSAL_TOO_MANY, GRPC_STATUS_RESOURCE_EXHAUSTED,
+               "too many calls at a time; end some, or try again");
     else if (!call->method)
-        fail(call, GRPC_STATUS_UNIMPLEMENTED, "no such method on this server");
+        refuse(call, GRPC_REFUSAL_UNKNOWN_METHOD, GRPC_STATUS_UNIMPLEMENTED,
+               "no such method on this server");
     else
         set_deadline(call);
 }
@@ -104,7 +124,8 @@ void request_check_body(struct grpc_call *call, size_t message_max)
         frame_parse(have ? buffer_bytes(&call->request) : NULL, have, message_max, &message, &size);
 
     if (r == -EMSGSIZE)
-        fail(call, GRPC_STATUS_RESOURCE_EXHAUSTED, "the request message is too large");
+        refuse(call, GRPC_REFUSAL_TOO_LARGE, GRPC_STATUS_RESOURCE_EXHAUSTED,
+               "the request message is too large");
     else if (r == -EOPNOTSUPP)
         fail(call, GRPC_STATUS_INTERNAL,
              "a message is flagged as compressed, without grpc-encoding");

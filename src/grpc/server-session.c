@@ -36,16 +36,11 @@ static void request_drop(struct server_session *session, struct grpc_call *call)
 
 static int call_begin(struct server_session *session, int32_t stream_id)
 {
-    struct grpc_call *call;
+    struct grpc_call *call = call_new(session, stream_id, session->http2.now);
 
-    if (session->ops->enter && !session->ops->enter(session->arg))
-        return -EDQUOT;
-    call = call_new(session, stream_id, session->http2.now);
-    if (!call) {
-        if (session->ops->leave)
-            session->ops->leave(session->arg);
+    if (!call)
         return -ENOMEM;
-    }
+    call->is_admitted = !session->ops->enter || session->ops->enter(session->arg);
     TAILQ_INSERT_TAIL(&session->calls, call, all);
     session->call_count++;
     session->next_deadline = MIN(session->next_deadline, call->request_deadline);
@@ -92,7 +87,7 @@ static void run_ended(struct server_session *session)
     while ((call = TAILQ_FIRST(&session->ended))) {
         queue_move(call, NULL);
         tell_closed(session, call);
-        if (session->ops->leave)
+        if (call->is_admitted && session->ops->leave)
             session->ops->leave(session->arg);
         call_free(call);
     }

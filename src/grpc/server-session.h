@@ -24,7 +24,9 @@ struct server_session_ops {
     void (*closed)(struct grpc_call *call, const struct grpc_outcome *outcome, void *arg);
     void (*refused)(struct server_session *session, const char *path,
                     const struct grpc_outcome *outcome, void *arg);
-    /* May another call begin? false: REFUSED_STREAM. Each true is followed by one leave(). */
+    void (*describe)(enum grpc_refusal refusal, const char *text, struct buffer *details,
+                     void *arg);
+    /* May another call begin? false: it is refused. Each true is followed by one leave(). */
     bool (*enter)(void *arg);
     void (*leave)(void *arg);
     /* There is something to send that didn't come of receive() or tick(). */

@@ -30,6 +30,7 @@
  * own affair: the handler sees well-formed calls of known methods of identified principals only.
  */
 
+struct buffer;
 struct error;
 struct identity;    /* grpc/identity.h: who the certificate says the peer is */
 struct tls_context; /* grpc/tls.h */
@@ -62,6 +63,14 @@ struct grpc_outcome {
     uint64_t sent_bytes;     /* message bytes without framing */
 };
 
+/* What the layer refuses by itself and a client may want to tell apart by more than the status. */
+enum grpc_refusal {
+    GRPC_REFUSAL_UNKNOWN_METHOD, /* UNIMPLEMENTED */
+    GRPC_REFUSAL_NOBODY,         /* UNAUTHENTICATED: the certificate names no principal */
+    GRPC_REFUSAL_TOO_MANY,       /* RESOURCE_EXHAUSTED: connections or streams of one principal */
+    GRPC_REFUSAL_TOO_LARGE,      /* RESOURCE_EXHAUSTED: the request message */
+};
+
 struct grpc_handlers {
     /*
      * The request of a call is complete: exactly one message, valid during the callback. The
@@ -84,6 +93,13 @@ struct grpc_handlers {
      */
     void (*refused)(const struct identity *identity, const char *peer, const char *path,
                     const struct grpc_outcome *outcome, void *arg);
+
+    /*
+     * Appends the details that go with a refusal of the layer's own, as for grpc_call_fail(), to
+     * `details`; `text` is the sentence that is sent. NULL: none are.
+     */
+    void (*describe)(enum grpc_refusal refusal, const char *text, struct buffer *details,
+                     void *arg);
 
     /*
      * A connection was refused or cut by the layer (TLS, identity, protocol, limit): `reason` is

@@ -35,6 +35,8 @@ struct rig {
     unsigned closed;
     unsigned refused;
     enum grpc_status last_status;
+    unsigned described;
+    enum grpc_refusal last_refusal;
     unsigned enters; /* left */
 
     /* Of what it sent. */
@@ -72,6 +74,16 @@ static void on_refused(struct server_session *session, const char *path,
     rig->last_status = outcome->status;
 }
 
+static void on_describe(enum grpc_refusal refusal, const char *text, struct buffer *details,
+                        void *arg)
+{
+    struct rig *rig = arg;
+
+    rig->described++;
+    rig->last_refusal = refusal;
+    buffer_append_text(details, text);
+}
+
 static bool on_enter(void *arg)
 {
     struct rig *rig = arg;
@@ -93,6 +105,7 @@ static const struct server_session_ops ops = {
     .request = on_request,
     .closed = on_closed,
     .refused = on_refused,
+    .describe = on_describe,
     .enter = on_enter,
     .leave = on_leave,
 };
@@ -603,9 +616,13 @@ static void test_receive_refuses_streams_beyond_a_principals_share_n13(void **st
     rig->enters = 0;
     put_unary(rig, 1);
     assert_int_equal(exchange(rig), 0);
-    assert_int_equal(rig->resets, 1);
-    assert_int_equal(rig->reset_code, NGHTTP2_REFUSED_STREAM);
     rig->enters = 1000;
+    assert_answer(rig, GRPC_STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(rig->requests, 0);
+    assert_int_equal(rig->refused, 1);
+    assert_int_equal(rig->described, 1);
+    assert_int_equal(rig->last_refusal, GRPC_REFUSAL_TOO_MANY);
+    assert_non_null(strstr(rig->headers, "grpc-status-details-bin"));
 }
 
 static void test_receive_refuses_more_streams_than_advertised_n13(void **state)

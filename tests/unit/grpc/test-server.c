@@ -491,7 +491,7 @@ static void test_principal_has_a_share(void **state)
     _cleanup_grpc_result_ struct grpc_result refused =
         call_unary(second, "/test.Echo/Unary", "x", 0, NULL);
 
-    assert_int_equal(third.status, GRPC_STATUS_UNAVAILABLE);
+    assert_int_equal(third.status, GRPC_STATUS_RESOURCE_EXHAUSTED);
     assert_int_equal(refused.status, GRPC_STATUS_RESOURCE_EXHAUSTED);
 }
 
