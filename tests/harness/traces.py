@@ -71,3 +71,13 @@ def assert_gone(agent, job):
     """The job has ended: none of its processes and no cgroup of it is left."""
     waiting.path_gone(cgroup_of(agent, job))
     assert processes_of(job.job_uid) == []
+
+
+def descriptors_return(client, pid, before):
+    """The agent has no more descriptors open than `before`; a call of the client's lies between two looks."""
+    for _ in range(1000):
+        now = descriptors(pid)
+        if len(now) <= len(before):
+            return
+        client.agent.Ping()
+    assert now == before

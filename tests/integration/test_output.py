@@ -297,16 +297,6 @@ def test_output_ends_with_a_stop(alice, probe):
 # --- readers that don't behave
 
 
-def back_to(client, pid, before):
-    """The agent has as many descriptors again as before; it answers a Ping between two looks."""
-    for _ in range(500):
-        now = traces.descriptors(pid)
-        if len(now) <= len(before):
-            return
-        client.agent.Ping()
-    assert now == before
-
-
 @pytest.mark.tsan
 def test_clients_that_go_away_mid_stream_cost_nothing(agent, alice, hoist, probe):
     job = alice.start(probe, "flood", "some line of output")
@@ -320,7 +310,7 @@ def test_clients_that_go_away_mid_stream_cost_nothing(agent, alice, hoist, probe
         responses = client.jobs.StreamOutput(name=job.name, follow=True)
         assert next(responses).chunk.data
         client.close()
-    back_to(alice, agent.hoistd_pid, before)
+    traces.descriptors_return(alice, agent.hoistd_pid, before)
     assert word("JobState", alice.jobs.GetJob(name=job.name).state) == "RUNNING"
     alice.stop(job, grace=0)
     alice.jobs.DeleteJob(name=job.name)
