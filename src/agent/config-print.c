@@ -7,6 +7,24 @@
 #include "base/quantity.h"
 #include "text/value.h"
 
+/* In the largest unit that leaves no fraction, so that reading it again gives the same. */
+static int print_duration(usec_t duration, struct buffer *out)
+{
+    static const struct {
+        usec_t length;
+        const char *name;
+    } units[] = {
+        {86400 * USEC_PER_SEC, "d"}, {3600 * USEC_PER_SEC, "h"}, {60 * USEC_PER_SEC, "m"},
+        {USEC_PER_SEC, "s"},         {USEC_PER_MSEC, "ms"},      {1, "us"},
+    };
+    size_t unit = 0;
+
+    while (duration % units[unit].length != 0)
+        unit++;
+    return buffer_append_format(out, "%llu%s", (unsigned long long)(duration / units[unit].length),
+                                units[unit].name);
+}
+
 /* Writes the value as the file would hold it. */
 static int print_value(const struct config *config, const struct setting *setting,
                        struct buffer *out)
@@ -23,7 +41,7 @@ static int print_value(const struct config *config, const struct setting *settin
     if (setting->parse == text_parse_unsigned)
         return buffer_append_format(out, "%llu", (unsigned long long)*(const uint64_t *)value);
     if (setting->parse == text_parse_duration)
-        return buffer_append_format(out, "%lluus", (unsigned long long)*(const usec_t *)value);
+        return print_duration(*(const usec_t *)value, out);
     if (setting->parse == text_parse_choice)
         return buffer_append_text(out,
                                   ((const char *const *)setting->argument)[*(const int *)value]);

@@ -28,9 +28,9 @@ static int config_init(struct config *config)
     *config = (struct config){
         .listen = {.host = "127.0.0.1", .port = 7443},
         .state_dir = strdup("/var/lib/hoist"),
-        .tls_cert = strdup("/etc/hoist/server.crt"),
+        .tls_cert = strdup("/etc/hoist/server.pem"),
         .tls_key = strdup("/etc/hoist/server.key"),
-        .tls_client_ca = strdup("/etc/hoist/client-ca.crt"),
+        .tls_client_ca = strdup("/etc/hoist/client-ca.pem"),
         .default_class = strdup("default"),
         .unenforced_limits = CONFIG_UNENFORCED_REFUSE,
         .output_retain = UINT64_C(24) * 3600 * USEC_PER_SEC,

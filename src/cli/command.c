@@ -202,8 +202,10 @@ int command_usage_exit(const struct command *command)
 
 void command_print_help(const struct command *command)
 {
-    printf("hoist %s [FLAGS]%s%s\n\n%s.\n%s\n", command->name, command->words[0] ? " " : "",
-           command->words, command->summary, command->help);
+    bool asks = command->summary[strlen(command->summary) - 1] == '?';
+
+    printf("hoist %s [FLAGS]%s%s\n\n%s%s\n%s\n", command->name, command->words[0] ? " " : "",
+           command->words, command->summary, asks ? "" : ".", command->help);
     if (command->aliases[0]) {
         printf("\nAlso called:");
         for (size_t i = 0; i < ARRAY_SIZE(command->aliases) && command->aliases[i]; i++)

@@ -132,6 +132,7 @@ static void test_config_print_tells_where_each_value_came_from(void **unused)
     assert_non_null(strstr(text, "listen: \"127.0.0.1:5\"  # /tmp/hoist-config-"));
     assert_non_null(strstr(text, "level: debug  # --log-level\n"));
     assert_non_null(strstr(text, "state_dir: \"/var/lib/hoist\"  # default\n"));
+    assert_non_null(strstr(text, "retain: 1d  # default\n"));
     /* What is printed can be read again and says the same. */
     assert_int_equal(load(text, NULL, &again, &request, &err), 0);
     assert_int_equal(again.listen.port, 5);
