@@ -259,6 +259,13 @@ static ssize_t read_data(nghttp2_session *session, int32_t stream_id, uint8_t *u
     return NGHTTP2_ERR_DEFERRED;
 }
 
+/* nghttp2 goes from one such frame to the next as far as the peer's windows reach, 2 GiB if it
+ * likes: it has to be told that this is enough. */
+static int pause_when_full(const struct http2 *http2)
+{
+    return buffer_size(&http2->out) < HTTP2_OUTPUT_MAX ? 0 : NGHTTP2_ERR_PAUSE;
+}
+
 int answer_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
                      size_t length, nghttp2_data_source *source, void *user_data)
 {
@@ -273,11 +280,11 @@ int answer_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     call->direct_size = 0;
     if (direct > 0) /* it lies there already: nothing was put between read_data() and here */
-        return 0;
+        return pause_when_full(http2);
     memcpy(payload, buffer_bytes(&call->pending), length);
     buffer_consume(&call->pending, length);
     call->session->answer_bytes -= length;
-    return 0;
+    return pause_when_full(http2);
 }
 
 ssize_t answer_read_length(nghttp2_session *session, uint8_t frame_type, int32_t stream_id,

@@ -23,6 +23,7 @@
 static const struct grpc_method methods[] = {
     {"/test.Echo/Unary", GRPC_KIND_UNARY, 1},
     {"/test.Echo/Hang", GRPC_KIND_UNARY, 2},
+    {"/test.Echo/Endless", GRPC_KIND_SERVER_STREAMING, 3},
 };
 
 /* A session, what was called, and what it sent, frame by frame. */
@@ -48,6 +49,16 @@ struct rig {
     bool ended;         /* with END_STREAM */
 };
 
+static enum grpc_pull pull_endless(struct grpc_call *call, uint8_t *buffer, size_t room,
+                                   size_t *ret_size, void *arg)
+{
+    memset(buffer, 'x', room);
+    *ret_size = room;
+    return GRPC_PULL_MESSAGE;
+}
+
+static const struct grpc_source_ops endless = {.pull = pull_endless};
+
 static void on_request(struct grpc_call *call, const void *message, size_t size, void *arg)
 {
     struct rig *rig = arg;
@@ -55,6 +66,8 @@ static void on_request(struct grpc_call *call, const void *message, size_t size,
     rig->requests++;
     if (grpc_call_method(call) == 1)
         grpc_call_reply(call, message, size);
+    if (grpc_call_method(call) == 3)
+        grpc_call_set_source(call, &endless, NULL);
 }
 
 static void on_closed(struct grpc_call *call, const struct grpc_outcome *outcome, void *arg)
@@ -436,6 +449,26 @@ static void test_wants_input_ends_with_a_peer_that_never_reads_n6(void **state)
     assert_in_range(count, 2, 999);
 }
 
+static void test_produce_is_bounded_whatever_the_windows_n6(void **state)
+{
+    static const uint8_t settings[] = {0,  NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0x7f, 255, 255,
+                                       255};
+    static const uint8_t more[] = {0x7f, 255, 0, 0};
+    struct rig *rig = *state;
+
+    h2_put_frame(&rig->in, NGHTTP2_SETTINGS, 0, 0, settings, sizeof(settings));
+    h2_put_frame(&rig->in, NGHTTP2_WINDOW_UPDATE, 0, 0, more, sizeof(more));
+    put_request(rig, 0, 1, "/test.Echo/Endless", NULL, NULL);
+    h2_put_message(&rig->in, NGHTTP2_FLAG_END_STREAM, 1, "", 0);
+    assert_int_equal(feed(rig), 0);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        assert_int_equal(server_session_produce(rig->session, rig->now), 0);
+        assert_in_range(buffer_size(&rig->session->http2.out), HTTP2_OUTPUT_MAX,
+                        HTTP2_OUTPUT_MAX + 70000);
+        buffer_clear(&rig->session->http2.out);
+    }
+}
+
 static void test_tick_ends_a_request_that_does_not_arrive_n7(void **state)
 {
     struct rig *rig = *state;
@@ -728,6 +761,7 @@ int main(void)
         on_rig(test_receive_ends_floods_n5),
         on_rig(test_receive_forgives_what_time_has_paid_for_n5),
         on_rig(test_wants_input_ends_with_a_peer_that_never_reads_n6),
+        on_rig(test_produce_is_bounded_whatever_the_windows_n6),
         on_rig(test_tick_ends_a_request_that_does_not_arrive_n7),
         on_rig(test_receive_refuses_bodies_that_are_no_message_n8),
         on_rig(test_receive_refuses_a_second_message_before_the_end_n8),
