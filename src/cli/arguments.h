@@ -25,7 +25,8 @@ struct arguments {
     const char *host, *port, *ca, *cert, *key, *key_passphrase_file;
     /* How to show it. */
     const char *output;
-    bool raw, quiet, timestamps;
+    bool raw, quiet, timestamps, prefix, verbose;
+    const char *reconnect;
     bool help;
     /* What to run. */
     const char *name, *env_file, *cwd, *job_class, *timeout, *shell, *grace, *signal, *request_id;
@@ -33,7 +34,7 @@ struct arguments {
     char **labels, **env;
     bool merged, detach;
     /* Which output. */
-    const char *offset;
+    const char *offset, *since, *until, *tail, *tail_bytes;
     bool follow, stdout_only, stderr_only;
     /* Which jobs. */
     const char *owner, *limit;

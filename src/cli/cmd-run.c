@@ -11,9 +11,9 @@
 #include "base/fd.h"
 #include "cli/command.h"
 #include "cli/exit-code.h"
+#include "cli/follow.h"
 #include "cli/interrupt.h"
 #include "cli/job-flags.h"
-#include "cli/output-stream.h"
 #include "cli/session.h"
 #include "cli/show-job.h"
 
@@ -24,9 +24,10 @@ struct run {
     struct session *session;
     Hoist__V1__Job *job;
     struct output_stream stream;
-    struct grpc_client_call
-        *stop; /* the StopJob under way; its answer only matters when it fails */
+    struct reconnect reconnect;
+    struct grpc_client_call *stop; /* under way; only its failure would matter, and that shows */
     unsigned interrupts;
+    bool is_lost; /* no connection for now */
 };
 
 static void run_done(struct run *run)
@@ -41,14 +42,19 @@ static bool run_talks(const struct run *run)
     return isatty(STDERR_FILENO) && !run->session->arguments.quiet;
 }
 
-/* Asks for the stop and doesn't wait: the end of the output says that the job is over. */
-static void run_ask_stop(struct run *run, bool at_once)
+/*
+ * Asks for the stop and doesn't wait: the end of the output says that the job is over. Without a
+ * connection it is asked for as soon as there is one.
+ */
+static void run_ask_stop(struct run *run)
 {
     Hoist__V1__StopJobRequest request = HOIST__V1__STOP_JOB_REQUEST__INIT;
     _cleanup_buffer_ struct buffer bytes = {0};
 
+    if (run->is_lost)
+        return;
     request.name = run->job->name;
-    if (at_once && api_duration_set(&request.grace, 0) < 0)
+    if (run->interrupts > 1 && api_duration_set(&request.grace, 0) < 0)
         return;
     run->stop = grpc_client_call_free(run->stop);
     if (api_pack(&request.base, &bytes) < 0 ||
@@ -59,61 +65,99 @@ static void run_ask_stop(struct run *run, bool at_once)
 }
 
 /* First ^C: stop with grace. Second: at once. Third: leave it. Returns whether to leave. */
-static bool run_interrupted(struct run *run)
+static bool run_interrupted(void *userdata)
 {
-    unsigned count = interrupt_take(run->session->interrupt_fd);
+    struct run *run = userdata;
+    const char *when = run->is_lost ? " as soon as the agent can be reached" : "";
 
-    for (; count > 0; count--) {
+    for (unsigned count = interrupt_take(run->session->interrupt_fd); count > 0; count--) {
         run->interrupts++;
         if (run->interrupts == 1) {
-            tell("stopping the job; once more ends it at once");
-            run_ask_stop(run, false);
+            tell("stopping the job%s; once more ends it at once", when);
         } else if (run->interrupts == 2) {
-            tell("ending the job at once; once more leaves it");
-            run_ask_stop(run, true);
+            tell("ending the job at once%s; once more leaves it",
+                 run->is_lost ? " when the agent can be reached" : "");
         } else {
             tell("left; the job goes on as %s", job_id(run->job));
             return true;
         }
+        run_ask_stop(run);
     }
     return false;
 }
 
-static int run_show_output(struct run *run)
+static void run_lost(void *userdata)
 {
-    for (;;) {
-        int r = output_stream_show(&run->stream);
+    struct run *run = userdata;
 
-        if (r != -EINTR)
-            return r;
-        if (run_interrupted(run))
-            return -EINTR;
+    run->stop = grpc_client_call_free(run->stop);
+    run->is_lost = true;
+}
+
+/* A stop that was under way may have been lost with the connection; twice is as once. */
+static void run_found(void *userdata)
+{
+    struct run *run = userdata;
+
+    run->is_lost = false;
+    if (run->interrupts > 0)
+        run_ask_stop(run);
+}
+
+/* One WaitJob; -ENOTCONN: the agent went away; other failures are told. */
+static int run_ask_end(struct run *run, const Hoist__V1__WaitJobRequest *request, char **ret_why)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    ProtobufCMessage *response = NULL;
+    int r = session_call(run->session, METHOD_JOB("WaitJob"), &request->base,
+                         &hoist__v1__job__descriptor, &response, &error);
+
+    if (r == -EREMOTEIO && session_error_is_lost(&error)) {
+        *ret_why = error.text ? strdup(error.text) : NULL;
+        return -ENOTCONN;
     }
+    if (r == -EINTR)
+        return run_interrupted(run) ? -EINTR : -EAGAIN;
+    if (r < 0) {
+        tell_error(&error);
+        return r;
+    }
+    api_free(&run->job->base);
+    run->job = (Hoist__V1__Job *)(void *)response;
+    return 0;
 }
 
 /* The output is complete; the record of the end follows at once. */
 static int run_wait(struct run *run)
 {
     Hoist__V1__WaitJobRequest request = HOIST__V1__WAIT_JOB_REQUEST__INIT;
-    Hoist__V1__Job *job = NULL;
-    int r;
+    _cleanup_free_ char *name = strdup(run->job->name);
+    int r = name ? -EAGAIN : -ENOMEM;
 
-    request.name = run->job->name;
-    r = session_call_as(run->session, METHOD_JOB("WaitJob"), &request, hoist__v1__job, &job);
-    if (r < 0)
-        return r;
-    api_free(&run->job->base);
-    run->job = job;
-    return 0;
+    request.name = name;
+    while (r == -EAGAIN) {
+        _cleanup_free_ char *why = NULL;
+
+        r = run_ask_end(run, &request, &why);
+        if (r != -ENOTCONN)
+            continue;
+        run_lost(run);
+        r = reconnect_again(&run->reconnect, why);
+        if (r < 0)
+            break;
+        run_found(run);
+        r = -EAGAIN;
+    }
+    return r;
 }
 
 static int run_finish(struct run *run)
 {
     char text[JOB_END_TEXT_MAX];
-    int code;
+    int code, r = run_wait(run);
 
-    if (run_wait(run) < 0)
-        return EXIT_HOIST;
+    if (r < 0)
+        return r == -EINTR ? EXIT_INTERRUPTED : EXIT_HOIST;
     code = exit_code_of_job(run->job);
     /* Whose exit code can't tell how it ended gets a word; a plain exit doesn't. */
     if (run->job->cause != HOIST__V1__CAUSE__CAUSE_EXITED || run_talks(run))
@@ -145,11 +189,23 @@ static int run_start(struct run *run)
 
 static int run_follow(struct run *run)
 {
+    const struct output_wish wish = {
+        .job = run->job->name,
+        .until = USEC_INFINITY,
+        .follow = true,
+    };
+    struct follow follow = {
+        .streams = &run->stream,
+        .count = 1,
+        .lost = run_lost,
+        .found = run_found,
+        .userdata = run,
+    };
     int r;
 
-    if (output_stream_open(run->session, run->job->name, 0, true, OUTPUT_BOTH, &run->stream) < 0)
-        return EXIT_HOIST;
-    r = run_show_output(run);
+    run->stream = output_stream_make(run->session, &wish);
+    follow.reconnect = run->reconnect;
+    r = follow_outputs(&follow);
     if (r == -EINTR)
         return EXIT_INTERRUPTED;
     if (r < 0) {
@@ -166,6 +222,8 @@ int cmd_run(struct session *session)
 
     if (session->arguments.detach)
         return cmd_start(session);
+    if (reconnect_init(&run.reconnect, session, run_interrupted, &run) < 0)
+        return EXIT_HOIST;
     code = run_start(&run);
     if (run.job)
         code = run_follow(&run);

@@ -60,18 +60,21 @@ const struct command commands[] = {
     {
         .name = "logs",
         .aliases = {"output", "watch", "stream"},
-        .words = "JOB",
+        .words = "JOB …",
         .words_min = 1,
-        .words_max = 1,
+        .words_max = SIZE_MAX,
         .flags = FLAGS_ALWAYS | FLAGS_LOGS | FLAGS_STREAM,
         .connects = true,
         .failure = EXIT_FAILED,
         .run = cmd_logs,
-        .summary = "show a job's output, from its first byte",
+        .summary = "show jobs' output, from the first byte",
         .help = "The job's stdout goes to stdout, its stderr to stderr, byte for byte. What was\n"
                 "received is checked against the agent's checksum. On a terminal control\n"
-                "sequences are made visible.",
-        .example = "hoist logs -f 3f2a",
+                "sequences are made visible. When the connection is lost or the agent restarted,\n"
+                "it goes on at the next byte; when that takes longer than --reconnect says, it\n"
+                "ends with 125 and tells the offset to go on from. Several jobs are shown line by\n"
+                "line, each with its name in front.",
+        .example = "hoist logs -f --tail 20 3f2a",
     },
     {
         .name = "ping",
@@ -111,7 +114,8 @@ const struct command commands[] = {
         .help = "Standard input is not read. The first ^C stops the job with its grace, the\n"
                 "second at once, the third leaves it. Exit code: the command's own; 128+n for\n"
                 "signal n; 124 when the timeout passed; 126 and 127 when it can't be executed or\n"
-                "isn't found; 125 when hoist itself failed or the job was lost.",
+                "isn't found; 125 when hoist itself failed or the job was lost. A lost connection\n"
+                "or a restarted agent doesn't matter for as long as --reconnect says.",
         .example = "hoist run --timeout 10m -- make -C /srv/app test",
     },
     {

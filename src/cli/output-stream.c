@@ -2,11 +2,8 @@
 #include "cli/output-stream.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/moment.h"
@@ -19,188 +16,170 @@ enum {
     SINK_STDERR,
 };
 
-static int choose_streams(enum output_choice choice, Hoist__V1__Stream streams[2])
-{
-    if (choice == OUTPUT_BOTH)
-        return 0;
-    streams[0] = choice == OUTPUT_STDOUT_ONLY ? HOIST__V1__STREAM__STREAM_STDOUT
-                                              : HOIST__V1__STREAM__STREAM_STDERR;
-    return 1;
-}
+#define START_CASE(name) HOIST__V1__STREAM_OUTPUT_REQUEST__START_##name
 
-static struct output_sink sink_make(int fd, bool raw)
+struct output_stream output_stream_make(struct session *session, const struct output_wish *wish)
 {
-    struct stat status;
+    const struct arguments *arguments = &session->arguments;
 
-    return (struct output_sink){
-        .fd = fd,
-        .may_block = isatty(fd) || fstat(fd, &status) < 0 || S_ISFIFO(status.st_mode) ||
-                     S_ISSOCK(status.st_mode),
-        .filtered = !raw && isatty(fd),
-        .at_line_start = true,
-    };
-}
-
-int output_stream_open(struct session *session, const char *job, uint64_t offset, bool follow,
-                       enum output_choice choice, struct output_stream *ret)
-{
-    Hoist__V1__StreamOutputRequest request = HOIST__V1__STREAM_OUTPUT_REQUEST__INIT;
-    _cleanup_buffer_ struct buffer bytes = {0};
-    const bool raw = session->arguments.raw;
-    Hoist__V1__Stream streams[2];
-    struct output_stream stream = {
+    return (struct output_stream){
         .session = session,
-        .next_offset = offset,
+        .wish = *wish,
+        .placed = wish->begin == OUTPUT_FROM_OFFSET,
+        .next_offset = wish->begin == OUTPUT_FROM_OFFSET ? wish->begin_at : 0,
         .sinks =
             {
-                sink_make(STDOUT_FILENO, raw),
-                sink_make(STDERR_FILENO, raw),
+                output_sink_make(STDOUT_FILENO, arguments->raw, arguments->timestamps,
+                                 wish->prefix),
+                output_sink_make(STDERR_FILENO, arguments->raw, arguments->timestamps,
+                                 wish->prefix),
             },
     };
-    int r;
+}
 
-    request.name = (char *)job;
-    request.start_case = HOIST__V1__STREAM_OUTPUT_REQUEST__START_OFFSET;
-    request.offset = offset;
-    request.follow = follow;
-    request.n_streams = (size_t)choose_streams(choice, streams);
-    request.streams = streams;
-    r = api_pack(&request.base, &bytes);
-    if (r == 0)
-        r = grpc_client_call_new(session->channel, METHOD_JOB("StreamOutput"), buffer_bytes(&bytes),
-                                 buffer_size(&bytes), NULL, &stream.call);
-    if (r < 0) {
-        tell("the output can't be asked for: %s", strerror(-r));
-        return r;
-    }
-    *ret = stream;
-    return 0;
+void output_stream_hang_up(struct output_stream *stream)
+{
+    stream->call = grpc_client_call_free(stream->call);
+    if (!stream->summarised)
+        stream->unverified_bytes += stream->bytes;
+    stream->total_crc = crc32c_combine(stream->total_crc, stream->crc, stream->bytes);
+    stream->total_bytes += stream->bytes;
+    stream->bytes = 0;
+    stream->crc = 0;
+    stream->summarised = false;
 }
 
 void output_stream_close(struct output_stream *stream)
 {
     for (size_t i = 0; i < ARRAY_SIZE(stream->sinks); i++)
-        buffer_done(&stream->sinks[i].pending);
+        output_sink_done(&stream->sinks[i]);
     stream->call = grpc_client_call_free(stream->call);
+}
+
+/* ---- asking ---- */
+
+static int request_start(const struct output_stream *stream,
+                         Hoist__V1__StreamOutputRequest *request)
+{
+    static const Hoist__V1__StreamOutputRequest__StartCase cases[] = {
+        [OUTPUT_FROM_OFFSET] = START_CASE(OFFSET),
+        [OUTPUT_FROM_TIME] = START_CASE(SINCE),
+        [OUTPUT_LAST_LINES] = START_CASE(TAIL_LINES),
+        [OUTPUT_LAST_BYTES] = START_CASE(TAIL_BYTES),
+    };
+    uint64_t at = stream->placed ? stream->next_offset : stream->wish.begin_at;
+
+    request->start_case = cases[stream->placed ? OUTPUT_FROM_OFFSET : stream->wish.begin];
+    if (request->start_case == START_CASE(SINCE))
+        return api_timestamp_set(&request->since, at);
+    if (request->start_case == START_CASE(OFFSET))
+        request->offset = at;
+    else if (request->start_case == START_CASE(TAIL_LINES))
+        request->tail_lines = at;
+    else
+        request->tail_bytes = at;
+    return 0;
+}
+
+static int request_fill(const struct output_stream *stream, Hoist__V1__StreamOutputRequest *request)
+{
+    static const int32_t streams[] = {
+        [OUTPUT_STDOUT_ONLY] = HOIST__V1__STREAM__STREAM_STDOUT,
+        [OUTPUT_STDERR_ONLY] = HOIST__V1__STREAM__STREAM_STDERR,
+    };
+    const struct output_wish *wish = &stream->wish;
+    int r = api_set_text(&request->name, wish->job);
+
+    if (r == 0)
+        r = request_start(stream, request);
+    if (r == 0 && wish->until != USEC_INFINITY)
+        r = api_timestamp_set(&request->until, wish->until);
+    if (r == 0 && wish->choice != OUTPUT_BOTH) {
+        request->streams = calloc(1, sizeof(*request->streams));
+        r = request->streams ? 0 : -ENOMEM;
+    }
+    if (r == 0 && request->streams) {
+        request->n_streams = 1;
+        request->streams[0] = (Hoist__V1__Stream)streams[wish->choice];
+    }
+    request->follow = wish->follow;
+    request->timestamps = stream->session->arguments.timestamps;
+    return r;
+}
+
+int output_stream_ask(struct output_stream *stream)
+{
+    _cleanup_api_message_ Hoist__V1__StreamOutputRequest *request =
+        api_new(hoist__v1__stream_output_request);
+    _cleanup_buffer_ struct buffer bytes = {0};
+    int r = request ? request_fill(stream, request) : -ENOMEM;
+
+    if (r == 0)
+        r = api_pack(&request->base, &bytes);
+    if (r == 0)
+        r = grpc_client_call_new(stream->session->channel, METHOD_JOB("StreamOutput"),
+                                 buffer_bytes(&bytes), buffer_size(&bytes), NULL, &stream->call);
+    if (r < 0)
+        tell("the output can't be asked for: %s", strerror(-r));
+    return r;
 }
 
 /* ---- showing ---- */
 
-static int sink_put(struct output_sink *sink, const uint8_t *data, size_t size)
-{
-    if (sink->filtered)
-        return utf8_filter_append(&sink->filter, &sink->pending, data, size);
-    return buffer_append(&sink->pending, data, size);
-}
-
-static int sink_put_stamped(struct output_sink *sink, const uint8_t *data, size_t size, usec_t time)
-{
-    char moment[CLOCK_TEXT_MAX], stamp[CLOCK_TEXT_MAX + 1];
-
-    snprintf(stamp, sizeof(stamp), "%s ", clock_format_utc(time, moment));
-    while (size > 0) {
-        const uint8_t *newline = memchr(data, '\n', size);
-        size_t length = newline ? (size_t)(newline - data) + 1 : size;
-        int r = sink->at_line_start ? buffer_append_text(&sink->pending, stamp) : 0;
-
-        if (r == 0)
-            r = sink_put(sink, data, length);
-        if (r < 0)
-            return r;
-        sink->at_line_start = newline != NULL;
-        data += length;
-        size -= length;
-    }
-    return 0;
-}
-
-/*
- * Waits until the sink takes PIPE_BUF bytes, and lets the connection live meanwhile. A dead
- * connection is no reason to lose what has arrived: its result is seen later.
- */
-static int sink_wait(struct output_stream *stream, const struct output_sink *sink)
-{
-    struct grpc_channel *channel = stream->session->channel;
-    bool dead = false;
-
-    for (;;) {
-        struct pollfd fds[] = {
-            {.fd = sink->fd, .events = POLLOUT},
-            {.fd = stream->session->interrupt_fd, .events = POLLIN},
-            {.fd = dead ? -1 : grpc_channel_fd(channel), .events = grpc_channel_events(channel)},
-        };
-        usec_t now = clock_boot(), until = dead ? USEC_INFINITY : grpc_channel_timeout(channel);
-        usec_t left = until > now ? (until - now) / USEC_PER_MSEC + 1 : 0;
-        int r =
-            poll(fds, ARRAY_SIZE(fds), until == USEC_INFINITY ? -1 : (int)MIN(left, (usec_t)60000));
-
-        if (r < 0 && errno != EINTR)
-            return -errno;
-        if (r > 0 && fds[0].revents)
-            return 0;
-        if (r > 0 && fds[1].revents)
-            return -EINTR;
-        if (!dead)
-            dead = grpc_channel_dispatch(channel, NULL) < 0;
-    }
-}
-
-static int sink_flush(struct output_stream *stream, struct output_sink *sink)
-{
-    while (buffer_size(&sink->pending) > 0) {
-        size_t size = buffer_size(&sink->pending);
-        ssize_t written;
-        int r = sink->may_block ? sink_wait(stream, sink) : 0;
-
-        if (r < 0)
-            return r;
-        /* A pipe that polls as writable takes PIPE_BUF bytes without blocking (pipe(7)). */
-        written = write(sink->fd, buffer_bytes(&sink->pending),
-                        sink->may_block ? MIN(size, (size_t)PIPE_BUF) : size);
-        if (written < 0 && errno != EINTR && errno != EAGAIN)
-            return -errno;
-        if (written > 0)
-            buffer_consume(&sink->pending, (size_t)written);
-    }
-    return 0;
-}
-
 static int flush_all(struct output_stream *stream)
 {
-    int r = sink_flush(stream, &stream->sinks[SINK_STDOUT]);
+    int r = output_sink_flush(&stream->sinks[SINK_STDOUT], stream->session);
 
-    return r < 0 ? r : sink_flush(stream, &stream->sinks[SINK_STDERR]);
+    if (r == 0)
+        r = output_sink_flush(&stream->sinks[SINK_STDERR], stream->session);
+    if (r < 0 && r != -EPIPE && r != -EINTR)
+        tell("the output can't be written here: %s", strerror(-r));
+    return r;
+}
+
+/* Of all streams no byte may be missing; of one stream those of the other lie between. */
+static int check_offset(const struct output_stream *stream, uint64_t offset)
+{
+    if (!stream->placed || offset == stream->next_offset)
+        return 0;
+    if (offset > stream->next_offset && stream->wish.choice != OUTPUT_BOTH)
+        return 0;
+    tell("the agent sent bytes from offset %llu in the place of %llu; the output can't be trusted",
+         (unsigned long long)offset, (unsigned long long)stream->next_offset);
+    return -EPROTO;
 }
 
 static int show_chunk(struct output_stream *stream, const Hoist__V1__OutputChunk *chunk)
 {
-    struct output_sink *sink =
-        &stream
-             ->sinks[chunk->stream == HOIST__V1__STREAM__STREAM_STDERR ? SINK_STDERR : SINK_STDOUT];
+    bool is_stderr = chunk->stream == HOIST__V1__STREAM__STREAM_STDERR;
     usec_t time = 0;
-    int r;
+    int r = check_offset(stream, chunk->offset);
 
-    if (chunk->offset < stream->next_offset) {
-        tell("the agent sent bytes from offset %llu again; the output can't be trusted",
-             (unsigned long long)chunk->offset);
-        return -EPROTO;
-    }
-    (void)api_timestamp_read(chunk->time, &time, NULL); /* a wrong time is shown as 1970 */
-    r = stream->session->arguments.timestamps
-            ? sink_put_stamped(sink, chunk->data.data, chunk->data.len, time)
-            : sink_put(sink, chunk->data.data, chunk->data.len);
     if (r < 0)
         return r;
+    (void)api_timestamp_read(chunk->time, &time, NULL); /* a wrong time is shown as 1970 */
+    r = output_sink_put(&stream->sinks[is_stderr ? SINK_STDERR : SINK_STDOUT], chunk->data.data,
+                        chunk->data.len, time);
+    if (r < 0)
+        return r;
+    stream->placed = true;
     stream->next_offset = chunk->offset + chunk->data.len;
     stream->bytes += chunk->data.len;
     stream->crc = crc32c(stream->crc, chunk->data.data, chunk->data.len);
     return 0;
 }
 
+/* All before it was sent. Before a time that is waited for nothing was, and nothing is to be. */
+static void take_heartbeat(struct output_stream *stream, uint64_t end_offset)
+{
+    if (stream->wish.begin == OUTPUT_FROM_TIME && !stream->placed)
+        return;
+    stream->next_offset = stream->placed ? MAX(stream->next_offset, end_offset) : end_offset;
+    stream->placed = true;
+}
+
 static int check_summary(struct output_stream *stream, const Hoist__V1__OutputSummary *summary)
 {
-    stream->summarised = true;
-    stream->complete = summary->complete;
     if (summary->bytes != stream->bytes || summary->crc32c != stream->crc) {
         tell(
             "the output doesn't match the agent's checksum (%llu bytes here, %llu there); fetch it "
@@ -208,13 +187,20 @@ static int check_summary(struct output_stream *stream, const Hoist__V1__OutputSu
             (unsigned long long)stream->bytes, (unsigned long long)summary->bytes);
         return -EBADMSG;
     }
+    stream->summarised = true;
+    take_heartbeat(stream, summary->end_offset);
     return 0;
 }
 
 static int show_gap(struct output_stream *stream, const Hoist__V1__OutputGap *gap)
 {
+    int r = check_offset(stream, gap->start);
+
+    if (r < 0)
+        return r;
     tell("bytes %llu to %llu were dropped by the job's output cap", (unsigned long long)gap->start,
          (unsigned long long)gap->end);
+    stream->placed = true;
     stream->next_offset = gap->end;
     return 0;
 }
@@ -236,63 +222,86 @@ static int show_message(struct output_stream *stream, const uint8_t *data, size_
         return show_gap(stream, response->gap);
     case HOIST__V1__STREAM_OUTPUT_RESPONSE__KIND_SUMMARY:
         return check_summary(stream, response->summary);
+    case HOIST__V1__STREAM_OUTPUT_RESPONSE__KIND_HEARTBEAT:
+        take_heartbeat(stream, response->heartbeat->end_offset);
+        return 0;
     default:
-        return 0; /* a heartbeat, or what a newer agent may add */
+        return 0; /* what a newer agent may add */
     }
 }
 
-static int check_end(struct output_stream *stream)
-{
-    const struct grpc_result *result = grpc_client_call_result(stream->call);
-    _cleanup_api_error_ struct api_error error = {.code = 0};
-    int r;
+/* ---- the end ---- */
 
-    for (size_t i = 0; i < ARRAY_SIZE(stream->sinks); i++) {
-        r = utf8_filter_end(&stream->sinks[i].filter, &stream->sinks[i].pending);
-        if (r < 0)
-            return r;
+void output_stream_tell_rest(const struct output_stream *stream)
+{
+    if (stream->placed)
+        tell("go on with: hoist logs -f --offset %llu %s", (unsigned long long)stream->next_offset,
+             stream->wish.job);
+}
+
+static void tell_checked(const struct output_stream *stream)
+{
+    tell("%llu bytes received, CRC-32C %08x", (unsigned long long)stream->total_bytes,
+         stream->total_crc);
+    if (stream->unverified_bytes > 0)
+        tell("%llu of them came before the connection was lost: no checksum of the agent covers "
+             "these",
+             (unsigned long long)stream->unverified_bytes);
+}
+
+static int end_sinks(struct output_stream *stream)
+{
+    int r = output_sink_end(&stream->sinks[SINK_STDOUT]);
+
+    return r < 0 ? r : output_sink_end(&stream->sinks[SINK_STDERR]);
+}
+
+static int end_badly(struct output_stream *stream, const struct grpc_result *result, char **ret_why)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    int r = session_result(result, &error);
+
+    if (r < 0 && session_error_is_lost(&error)) {
+        *ret_why = error.text ? strdup(error.text) : NULL;
+        return -ENOTCONN;
     }
-    r = flush_all(stream);
+    if (end_sinks(stream) == 0)
+        (void)flush_all(stream);
+    if (r < 0)
+        tell_error(&error);
+    else
+        tell("the output was cut off");
+    if (stream->bytes + stream->total_bytes > 0)
+        output_stream_tell_rest(stream);
+    return -EREMOTEIO;
+}
+
+int output_stream_step(struct output_stream *stream, char **ret_why)
+{
+    const struct grpc_result *result;
+    const uint8_t *data;
+    size_t size;
+    int r = flush_all(stream); /* an interrupt may have left something */
+
     if (r < 0)
         return r;
-    if (!result || session_result(result, &error) < 0) {
-        tell_error(&error);
-        if (stream->bytes > 0)
-            tell("go on with: hoist logs -f --offset %llu JOB",
-                 (unsigned long long)stream->next_offset);
-        return -EREMOTEIO;
+    if (stream->ended) {
+        if (stream->session->arguments.verbose)
+            tell_checked(stream);
+        stream->over = true;
+        return 1;
     }
-    if (!stream->summarised) {
-        tell("the output was cut off; go on with: hoist logs -f --offset %llu JOB",
-             (unsigned long long)stream->next_offset);
-        return -EPROTO;
-    }
-    return 0;
-}
-
-static int tell_writing(int r)
-{
-    if (r != -EPIPE && r != -EINTR)
-        tell("the output can't be written here: %s", strerror(-r));
-    return r;
-}
-
-int output_stream_show(struct output_stream *stream)
-{
-    for (;;) {
-        const uint8_t *data;
-        size_t size;
-        int r = flush_all(stream); /* an interrupt may have left something */
-
-        if (r < 0)
-            return tell_writing(r);
-        r = grpc_client_call_read(stream->call, stream->session->interrupt_fd, &data, &size);
-        if (r < 0)
-            return r;
-        if (r == 0)
-            return check_end(stream);
+    if (grpc_client_call_next(stream->call, &data, &size) == 1) {
         r = show_message(stream, data, size);
-        if (r < 0)
-            return r;
+        return r < 0 ? r : 1;
     }
+    result = grpc_client_call_result(stream->call);
+    if (!result)
+        return 0;
+    if (result->status != GRPC_STATUS_OK || !stream->summarised)
+        return end_badly(stream, result, ret_why);
+    output_stream_hang_up(stream);
+    stream->ended = true;
+    r = end_sinks(stream);
+    return r < 0 ? r : 1;
 }

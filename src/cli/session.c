@@ -65,24 +65,33 @@ static int session_load_tls(const struct arguments *arguments, struct tls_contex
     return r;
 }
 
+int session_dial(struct session *session, usec_t timeout, struct error *err)
+{
+    const struct grpc_channel_options options = {
+        .host = setting(session->arguments.host, "HOIST_HOST"),
+        .port = session->port,
+        .tls = session->tls,
+        .connect_timeout = timeout,
+    };
+
+    session->channel = grpc_channel_free(session->channel);
+    return grpc_channel_connect(&options, session->interrupt_fd, &session->channel, err);
+}
+
 int session_connect(struct session *session)
 {
-    _cleanup_tls_context_ struct tls_context *tls = NULL;
-    struct grpc_channel_options options = {
-        .host = setting(session->arguments.host, "HOIST_HOST"),
-    };
     struct error err;
     int r;
 
-    if (need(options.host, "agent to talk to", "host", "HOIST_HOST") < 0)
+    if (need(setting(session->arguments.host, "HOIST_HOST"), "agent to talk to", "host",
+             "HOIST_HOST") < 0)
         return -EINVAL;
-    r = session_read_port(&session->arguments, &options.port);
+    r = session_read_port(&session->arguments, &session->port);
     if (r == 0)
-        r = session_load_tls(&session->arguments, &tls);
+        r = session_load_tls(&session->arguments, &session->tls);
     if (r < 0)
         return r;
-    options.tls = tls;
-    r = grpc_channel_connect(&options, session->interrupt_fd, &session->channel, &err);
+    r = session_dial(session, 0, &err);
     if (r < 0)
         tell("%s", err.text);
     return r;
@@ -91,7 +100,15 @@ int session_connect(struct session *session)
 void session_done(struct session *session)
 {
     session->channel = grpc_channel_free(session->channel);
+    session->tls = tls_context_unref(session->tls);
     arguments_done(&session->arguments);
+}
+
+bool session_error_is_lost(const struct api_error *error)
+{
+    return error->code == GRPC_STATUS_UNAVAILABLE &&
+           (error->reason == HOIST__V1__REASON__REASON_UNSPECIFIED ||
+            error->reason == HOIST__V1__REASON__REASON_SHUTTING_DOWN);
 }
 
 int session_result(const struct grpc_result *result, struct api_error *error)
@@ -117,10 +134,11 @@ int session_call(struct session *session, const char *method, const ProtobufCMes
         return api_error_set_from_unpack(error, &(struct error){r, "no memory"});
     r = grpc_channel_unary(session->channel, method, buffer_bytes(&out), buffer_size(&out), NULL,
                            session->interrupt_fd, &in, &result);
-    if (r < 0)
-        return api_error_set(error, HOIST__V1__REASON__REASON_UNSPECIFIED,
-                             r == -EINTR ? "interrupted" : "the call could not be made: %s",
-                             strerror(-r));
+    if (r < 0) {
+        api_error_set(error, HOIST__V1__REASON__REASON_UNSPECIFIED,
+                      r == -EINTR ? "interrupted" : "the call could not be made: %s", strerror(-r));
+        return r == -EINTR ? r : -EREMOTEIO;
+    }
     r = session_result(&result, error);
     grpc_result_done(&result);
     if (r < 0)

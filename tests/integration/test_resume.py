@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading goes on over lost connections and restarted agents: no byte twice, none missing."""
+
+import concurrent.futures
+import hashlib
+import os
+import pty
+import random
+import re
+import signal
+import subprocess
+
+import grpc
+import pytest
+
+from harness import PATIENCE, traces, waiting
+from harness.api import ending
+from harness.cli import HOIST
+
+READERS = int(os.environ.get("HOIST_TEST_READERS") or 50)
+
+
+def expected(steps):
+    """What a probe with these steps prints, all of it on stdout."""
+    data = b""
+    for step in steps:
+        word, argument = step.split()
+        if word == "lines":
+            data += b"".join(b"line %d\n" % i for i in range(int(argument)))
+        elif word == "out":
+            data += argument.encode() + b"\n"
+        elif word == "bytes":
+            data += bytes(at * 2654435761 >> 13 & 0xFF for at in range(int(argument)))
+    return data
+
+
+def words(steps):
+    return " , ".join(steps).split()
+
+
+@pytest.fixture
+def own(make_agent):
+    return make_agent()
+
+
+def away(agent, process):
+    """The agent is down: hoistd, the launcher and with it the listening socket."""
+    os.kill(agent.launcher_pid, signal.SIGKILL)
+    waiting.read_until(process.stderr, b"connection lost")
+
+
+# --- hoist run
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_run_goes_through_the_end_of_hoistd(own, probe, number):
+    steps = ["lines 2000", "out ready", "await 10", "bytes 300000", "await 12", "lines 3000", "exit 7"]
+    hoist = own.cli("alice")
+    with hoist.running("run", "--name", "kept", "-v", "--", probe, *words(steps)) as process:
+        out = waiting.read_until(process.stdout, b"ready\n")
+        own.kill_hoistd(number)
+        waiting.read_until(process.stderr, b"connected again")
+        hoist("kill", "--signal", "USR1", "kept", check=0)
+        hoist("kill", "--signal", "USR2", "kept", check=0)
+        rest, err = process.communicate(timeout=PATIENCE)
+        out += rest
+    assert process.returncode == 7, err
+    wanted = expected(["lines 2000", "out ready"]) + b"got signal 10\n" + expected(["bytes 300000"]) \
+        + b"got signal 12\n" + expected(["lines 3000"])
+    assert hashlib.sha256(out).digest() == hashlib.sha256(wanted).digest()
+    assert re.search(rb"%d bytes received, CRC-32C [0-9a-f]{8}" % len(wanted), err)
+    assert b"no checksum of the agent covers" in err
+
+
+def test_run_goes_through_a_restart_of_the_whole_agent(own, probe):
+    hoist = own.cli("alice")
+    command = [probe, "out", "ready", ",", "await", "10", ",", "exit", "3"]
+    with hoist.running("run", "--name", "kept", "--", *command) as process:
+        assert waiting.read_until(process.stdout, b"ready\n") == b"ready\n"
+        own.restart()
+        hoist("kill", "--signal", "USR1", "kept", check=0)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (3, b"got signal 10\n")
+    assert err == b""
+
+
+def test_run_finds_a_job_that_ended_meanwhile(own, probe):
+    hoist = own.cli("alice")
+    command = [probe, "out", "ready", ",", "await", "10", ",", "exit", "4"]
+    with hoist.running("run", "--name", "kept", "--", *command) as process:
+        waiting.read_until(process.stdout, b"ready\n")
+        process.send_signal(signal.SIGSTOP)
+        own.kill_hoistd()
+        hoist("kill", "--signal", "USR1", "kept")
+        assert hoist("wait", "kept").returncode == 4
+        process.send_signal(signal.SIGCONT)
+        out, _ = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (4, b"got signal 10\n")
+
+
+def test_interrupt_while_the_agent_is_away_stops_the_job_later(own, probe):
+    hoist = own.cli("alice")
+    with hoist.running("run", "-v", "--", probe, "out", "ready", ",", "await", "15", ",", "exit", "5") as process:
+        waiting.read_until(process.stdout, b"ready\n")
+        away(own, process)
+        process.send_signal(signal.SIGINT)
+        waiting.read_until(process.stderr, b"as soon as the agent can be reached")
+        own.restart()
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (5, b"got signal 15\n")
+    assert b"stopped by alice" in err
+
+
+def test_third_interrupt_while_the_agent_is_away_leaves(own, probe):
+    hoist = own.cli("alice")
+    with hoist.running("run", "-v", "--", probe, "out", "ready", ",", "forever") as process:
+        waiting.read_until(process.stdout, b"ready\n")
+        away(own, process)
+        for told in (b"stopping", b"ending", b"left; the job goes on as"):
+            process.send_signal(signal.SIGINT)
+            waiting.read_until(process.stderr, told)
+        assert process.wait(PATIENCE) == 130
+    own.restart()
+
+
+def test_after_the_deadline_it_says_how_to_go_on(own, probe):
+    hoist = own.cli("alice")
+    flags = ["--name", "kept", "--reconnect", "300ms", "-v"]
+    with hoist.running("run", *flags, "--", probe, "out", "ready", ",", "forever") as process:
+        waiting.read_until(process.stdout, b"ready\n")
+        away(own, process)
+        assert process.wait(PATIENCE) == 125
+        err = process.stderr.read()
+    rest = re.search(rb"go on with: hoist (logs -f --offset 6 jobs/[0-9a-f-]{36})\n", err)
+    assert rest and b"the job goes on as" in err
+    own.restart()
+    hoist("kill", "-s", "KILL", "kept", check=0)
+    assert hoist(*rest[1].decode().split(), check=0).stdout == ""
+
+
+def test_reconnect_zero_is_never(own, probe):
+    hoist = own.cli("alice")
+    job = hoist("start", "--", probe, "out", "ready", ",", "forever", check=0).stdout.strip()
+    with hoist.running("logs", "-f", "--reconnect", "0", job) as process:
+        waiting.read_until(process.stdout, b"ready\n")
+        own.kill_hoistd()
+        assert process.wait(PATIENCE) == 125
+        assert b"go on with: hoist logs -f --offset 6" in process.stderr.read()
+
+
+def test_a_job_that_was_removed_is_final(own, probe):
+    hoist = own.cli("alice")
+    job = hoist("start", "--", probe, "out", "ready", ",", "await", "10", check=0).stdout.strip()
+    with hoist.running("logs", "-f", "-v", job) as process:
+        waiting.read_until(process.stdout, b"ready\n")
+        process.send_signal(signal.SIGSTOP)
+        own.kill_hoistd()
+        hoist("rm", "--force", job, check=0)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(PATIENCE) == 1
+        assert b"go on with" in process.stderr.read()
+
+
+def test_a_terminal_is_told_of_loss_and_return(own, probe):
+    hoist = own.cli("alice")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([HOIST, "run", "--name", "kept", "--", probe, "out", "ready", ",", "await", "10"],
+                          env=hoist.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=theirs) as process:
+        os.close(theirs)
+        with os.fdopen(ours, "rb", buffering=0) as terminal:
+            waiting.read_until(process.stdout, b"ready\n")
+            own.kill_hoistd()
+            waiting.read_until(terminal, b"connected again")
+        hoist("kill", "--signal", "USR1", "kept", check=0)
+        assert process.communicate(timeout=PATIENCE)[0] == b"got signal 10\n"
+
+
+# --- hoist logs
+
+
+def await_readers(agent, client, job, count):
+    """So many calls read the job's output: hoistd has its index open for each."""
+    index = f"{traces.directory_of(agent, job)}/index"
+    for _ in range(2000):
+        if sum(index in each for each in traces.descriptors(agent.hoistd_pid)) >= count:
+            return
+        client.agent.Ping()
+    raise AssertionError("the readers did not come")
+
+
+def test_tail_goes_on_where_it_stood(own, probe):
+    """Nothing had come when the connection was lost: only the agent's word says where it stood."""
+    hoist, alice = own.cli("alice"), own.client("alice")
+    job = alice.start(probe, "lines", "100", ",", "out", "ready", ",", "await", "10")
+    alice.await_output(job, b"ready\n")
+    with hoist.running("logs", "-f", "-v", "--tail", "0", job.name) as none, \
+            hoist.running("logs", "-f", "-v", "-n", "2", job.name) as two:
+        assert waiting.read_until(two.stdout, b"ready\n") == b"line 99\nready\n"
+        await_readers(own, alice, job, 2)
+        for process in (none, two):
+            process.send_signal(signal.SIGSTOP)
+        own.kill_hoistd()
+        own.client("alice").jobs.SignalJob(name=job.name, signal="USR1")
+        assert ending(own.client("alice").wait(job))[2] == 0
+        for process in (none, two):
+            process.send_signal(signal.SIGCONT)
+            assert process.communicate(timeout=PATIENCE)[0] == b"got signal 10\n"
+
+
+def test_several_jobs_are_followed_line_by_line(own, probe):
+    hoist, alice = own.cli("alice"), own.client("alice")
+    names = ["a", "longer", "c-3"]
+    steps = ["lines 300", "out ready", "await 10", "lines 200", "err end"]
+    jobs = [alice.start(probe, *words(steps), display_name=name) for name in names]
+    with hoist.running("logs", "-f", "-v", *names) as process:
+        seen = b""
+        while seen.count(b"| ready\n") < 3:
+            seen += waiting.read_until(process.stdout, b"\n")
+        own.kill_hoistd()
+        waiting.read_until(process.stderr, b"connected again")
+        again = own.client("alice")
+        for job in jobs:
+            again.jobs.SignalJob(name=job.name, signal="USR1")
+        rest, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, err
+    lines = [f"line {i}" for i in range(300)] + ["ready", "got signal 10"] + [f"line {i}" for i in range(200)]
+    for name in names:
+        mine = [line[9:] for line in (seen + rest).decode().splitlines() if line.startswith(f"{name:6} | ")]
+        assert mine == lines
+        assert f"{name:6} | end\n".encode() in err
+    assert len((seen + rest).splitlines()) == 3 * len(lines)
+
+
+# --- any reader, through anything
+
+
+class Follower:
+    """Reads one job through the API with calls that break off at random, and whatever happens to the agent."""
+
+    def __init__(self, agent, job, seed):
+        self.agent, self.job, self.chosen = agent, job, random.Random(seed)
+        self.data, self.calls = bytearray(), 0
+
+    def read_on(self, client):
+        """One call; returns whether the output is complete."""
+        left = self.chosen.choice([self.chosen.randrange(1, 40), 10**9])
+        responses = client.jobs.StreamOutput(name=self.job.name, offset=len(self.data), follow=True,
+                                             timeout=4 * PATIENCE)
+        for response in responses:
+            if response.WhichOneof("kind") == "chunk":
+                assert response.chunk.offset == len(self.data)
+                self.data += response.chunk.data
+            elif response.WhichOneof("kind") == "summary":
+                assert response.summary.end_offset == len(self.data)
+                return response.summary.complete
+            left -= 1
+            if left == 0:
+                responses.cancel()
+                return False
+        return False
+
+    def read(self):
+        complete, client = False, None
+        while not complete:
+            self.calls += 1
+            client = client or self.agent.client("alice")
+            try:
+                complete = self.read_on(client)
+            except grpc.RpcError as error:
+                assert error.code().name in ("UNAVAILABLE", "CANCELLED"), error
+                client.close()
+                client = None
+        return bytes(self.data)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_readers_cut_at_random_while_the_agent_restarts(own, probe, seed):
+    chosen = random.Random(seed)
+    parts = [f"bytes {chosen.randrange(1, 200000)}" if chosen.random() < 0.5 else f"lines {chosen.randrange(1, 3000)}"
+             for _ in range(40)]
+    steps = ["out ready"] + [step for part in parts for step in (part, f"sleep {chosen.randrange(1, 60)}")]
+    steps[len(steps) // 2:len(steps) // 2] = ["await 10"]
+    alice = own.client("alice")
+    job = alice.start(probe, *words(steps))
+    hoist = own.cli("alice")
+    with concurrent.futures.ThreadPoolExecutor(READERS) as pool, hoist.running("logs", "-f", job.name) as logs:
+        followers = [Follower(own, job, f"{seed} {i}") for i in range(READERS)]
+        read = [pool.submit(follower.read) for follower in followers]
+        shown = pool.submit(logs.stdout.read)
+        own.kill_hoistd()
+        own.restart()
+        own.client("admin").jobs.SignalJob(name=job.name, signal="USR1")
+        own.kill_hoistd()
+        half = len(steps) // 2 + 1
+        wanted = expected(steps[:half - 1]) + b"got signal 10\n" + expected(steps[half:])
+        for future in read:
+            assert future.result(4 * PATIENCE) == wanted
+        assert shown.result(PATIENCE) == wanted
+        assert logs.wait(PATIENCE) == 0
+    assert max(follower.calls for follower in followers) > 2
+    client = own.client("alice")
+    assert ending(client.wait(job)) == ("SUCCEEDED", "EXITED", 0, 0)
+    assert client.output(job).data == wanted
