@@ -56,3 +56,35 @@ struct cgroup_usage {
     uint64_t pids_current;
     uint64_t pids_refused; /* forks that pids.max refused */
 };
+
+/*
+ * X(figure) for each of them but `known`. Messages name their fields alike, so that whoever adds a
+ * figure adds it to all that carry it.
+ */
+#define CGROUP_USAGE_FIGURES(X)                                                                    \
+    X(cpu_usec)                                                                                    \
+    X(cpu_user_usec)                                                                               \
+    X(cpu_system_usec)                                                                             \
+    X(throttled_periods)                                                                           \
+    X(throttled_usec)                                                                              \
+    X(memory_current)                                                                              \
+    X(memory_peak)                                                                                 \
+    X(swap_current)                                                                                \
+    X(memory_anon)                                                                                 \
+    X(memory_file)                                                                                 \
+    X(memory_kernel)                                                                               \
+    X(memory_high_events)                                                                          \
+    X(oom)                                                                                         \
+    X(oom_kill)                                                                                    \
+    X(oom_group_kill)                                                                              \
+    X(io_read_bytes)                                                                               \
+    X(io_write_bytes)                                                                              \
+    X(io_read_operations)                                                                          \
+    X(io_write_operations)                                                                         \
+    X(pids_current)                                                                                \
+    X(pids_refused)
+
+#define CGROUP_USAGE_ONE_MORE(figure) +1
+_Static_assert(sizeof(struct cgroup_usage) ==
+                   sizeof(uint64_t) * (1 CGROUP_USAGE_FIGURES(CGROUP_USAGE_ONE_MORE)),
+               "a figure is missing in CGROUP_USAGE_FIGURES");

@@ -248,31 +248,6 @@ static int get_spawn(const Hoist__Internal__Answer *message, struct launcher_ans
 
 /* --- Remove ---------------------------------------------------------------------------------- */
 
-/* The values that are called the same on both sides: X(field). */
-#define USAGE_FIELDS(X)                                                                            \
-    X(known)                                                                                       \
-    X(cpu_usec)                                                                                    \
-    X(cpu_user_usec)                                                                               \
-    X(cpu_system_usec)                                                                             \
-    X(throttled_periods)                                                                           \
-    X(throttled_usec)                                                                              \
-    X(memory_current)                                                                              \
-    X(memory_peak)                                                                                 \
-    X(swap_current)                                                                                \
-    X(memory_anon)                                                                                 \
-    X(memory_file)                                                                                 \
-    X(memory_kernel)                                                                               \
-    X(memory_high_events)                                                                          \
-    X(oom)                                                                                         \
-    X(oom_kill)                                                                                    \
-    X(oom_group_kill)                                                                              \
-    X(io_read_bytes)                                                                               \
-    X(io_write_bytes)                                                                              \
-    X(io_read_operations)                                                                          \
-    X(io_write_operations)                                                                         \
-    X(pids_current)                                                                                \
-    X(pids_refused)
-
 static void put_remove(const struct launcher_answer *answer, struct answer_parts *parts)
 {
     const struct cgroup_usage *usage = &answer->remove.usage;
@@ -281,8 +256,9 @@ static void put_remove(const struct launcher_answer *answer, struct answer_parts
     parts->remove.message.busy = answer->remove.busy;
     if (!answer->remove.busy) {
         parts->remove.usage = (Hoist__Internal__Usage)HOIST__INTERNAL__USAGE__INIT;
-#define PUT(field) parts->remove.usage.field = usage->field;
-        USAGE_FIELDS(PUT)
+#define PUT(figure) parts->remove.usage.figure = usage->figure;
+        parts->remove.usage.known = usage->known;
+        CGROUP_USAGE_FIGURES(PUT)
 #undef PUT
         parts->remove.message.usage = &parts->remove.usage;
     }
@@ -299,8 +275,9 @@ static int get_remove(const Hoist__Internal__Answer *message, struct launcher_an
         return 0;
     if (!usage)
         return error_set(err, -EPROTO, "a removed job without its usage");
-#define GET(field) ret->remove.usage.field = usage->field;
-    USAGE_FIELDS(GET)
+#define GET(figure) ret->remove.usage.figure = usage->figure;
+    ret->remove.usage.known = usage->known;
+    CGROUP_USAGE_FIGURES(GET)
 #undef GET
     return 0;
 }

@@ -39,36 +39,12 @@ int outcome_copy(const struct outcome *outcome, struct outcome *ret)
     return 0;
 }
 
-/* One row for each figure, so that none is written and not read. */
-#define USAGE_FIGURES(X)                                                                           \
-    X(cpu_usec)                                                                                    \
-    X(cpu_user_usec)                                                                               \
-    X(cpu_system_usec)                                                                             \
-    X(throttled_periods)                                                                           \
-    X(throttled_usec)                                                                              \
-    X(memory_current)                                                                              \
-    X(memory_peak)                                                                                 \
-    X(swap_current)                                                                                \
-    X(memory_anon)                                                                                 \
-    X(memory_file)                                                                                 \
-    X(memory_kernel)                                                                               \
-    X(memory_high_events)                                                                          \
-    X(oom)                                                                                         \
-    X(oom_kill)                                                                                    \
-    X(oom_group_kill)                                                                              \
-    X(io_read_bytes)                                                                               \
-    X(io_write_bytes)                                                                              \
-    X(io_read_operations)                                                                          \
-    X(io_write_operations)                                                                         \
-    X(pids_current)                                                                                \
-    X(pids_refused)
-
 static void store_usage(const struct outcome *outcome, StoredUsage *stored)
 {
     stored->read_time_usec = outcome->usage_time;
     stored->known = outcome->usage.known;
 #define STORE(figure) stored->figure = outcome->usage.figure;
-    USAGE_FIGURES(STORE)
+    CGROUP_USAGE_FIGURES(STORE)
 #undef STORE
 }
 
@@ -77,7 +53,7 @@ static void read_usage(const StoredUsage *stored, struct outcome *outcome)
     outcome->usage_time = stored->read_time_usec;
     outcome->usage.known = stored->known;
 #define READ(figure) outcome->usage.figure = stored->figure;
-    USAGE_FIGURES(READ)
+    CGROUP_USAGE_FIGURES(READ)
 #undef READ
 }
 

@@ -89,13 +89,25 @@ static int draft(const struct job *job, struct record_draft *ret)
     return 0;
 }
 
-int job_record_put(struct job *job, store_done_fn *done)
+static void put_answered(struct store_reply *reply, void *userdata)
+{
+    struct job *job = userdata;
+
+    job->pending--;
+    job->start.put_answered = true;
+    job->start.put_code = reply->code;
+    job->start.put_error = reply->error;
+    job->recorded = reply->code == 0;
+    job_advance(job);
+}
+
+int job_record_put(struct job *job)
 {
     _cleanup_(record_draft_done) struct record_draft record = {.record = {.owner = NULL}};
     int r = draft(job, &record);
 
     if (r == 0)
-        r = store_thread_put(job->worker->store, &record.record, done, job);
+        r = store_thread_put(job->worker->store, &record.record, put_answered, job);
     if (r == 0)
         job->pending++;
     return r;

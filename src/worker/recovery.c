@@ -160,18 +160,6 @@ static void recover_record(struct worker *worker, const struct store_record *rec
     resume_job(job);
 }
 
-static void adopted(struct store_reply *reply, void *userdata)
-{
-    struct job *job = userdata;
-
-    job->pending--;
-    job->start.put_answered = true;
-    job->start.put_code = reply->code;
-    job->start.put_error = reply->error;
-    job->recorded = reply->code == 0;
-    job_advance(job);
-}
-
 /* Its specification is written before anything is started: torn, there is nothing to adopt. */
 static void recover_directory(struct worker *worker, const struct id *id)
 {
@@ -185,7 +173,7 @@ static void recover_directory(struct worker *worker, const struct id *id)
         return;
     }
     job = job_new(worker, &specification);
-    if (job && job_record_put(job, adopted) == 0)
+    if (job && job_record_put(job) == 0)
         resume_job(job);
     else if (job)
         job_free(job); /* the directory is still there next time */

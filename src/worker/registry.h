@@ -150,8 +150,9 @@ void source_drop(sd_event_source **source);
 
 /* --- records (record.c) --- */
 
-/* Asks the store to add, or to rewrite, the job's record. `done` gets the job. */
-int job_record_put(struct job *job, store_done_fn *done);
+/* Asks the store to add the job's record; the answer goes to job->start and job_advance(). */
+int job_record_put(struct job *job);
+/* Asks it to rewrite the record; `done` gets the job. */
 int job_record_update(struct job *job, store_done_fn *done);
 /* Both blobs of a record. -EPROTO with a sentence. */
 int record_decode(const struct store_record *record, struct specification *ret_specification,

@@ -131,18 +131,6 @@ static void spawn_answered(struct spawner_started *started, void *userdata)
     job_advance(job);
 }
 
-static void put_answered(struct store_reply *reply, void *userdata)
-{
-    struct job *job = userdata;
-
-    job->pending--;
-    job->start.put_answered = true;
-    job->start.put_code = reply->code;
-    job->start.put_error = reply->error;
-    job->recorded = reply->code == 0;
-    job_advance(job);
-}
-
 static int ask_spawner(struct job *job, const struct job_files *files)
 {
     const struct job_spec *spec = &job->specification.spec;
@@ -181,7 +169,7 @@ static int ask_spawner(struct job *job, const struct job_files *files)
  */
 static int ask_both(struct job *job, const struct job_files *files, struct failure *failure)
 {
-    int r = job_record_put(job, put_answered);
+    int r = job_record_put(job);
 
     if (r < 0)
         return failure_set(failure, r, HOIST_REASON_STORE_FAILED,
