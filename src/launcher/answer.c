@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/pidref.h"
 #include "launcher/ceilings.h"
+#include "launcher/job-files.h"
 #include "launcher/notify.h"
 #include "linux/cgroup-tree.h"
 #include "spawn/spawn.h"
@@ -159,6 +160,10 @@ int launcher_answer_spawn(struct launcher *launcher, const struct launcher_reque
     r = ceilings_check(launcher->config, spec, err);
     if (r < 0)
         return job_error(LOG_LEVEL_WARNING, err, "refused a job above the ceilings", spec->group,
+                         &spec->id);
+    r = job_files_check(&files, launcher->config->agent_uid, err);
+    if (r < 0)
+        return job_error(LOG_LEVEL_WARNING, err, "refused the files of a job", spec->group,
                          &spec->id);
     r = spawn_job(launcher->spawn, spec, &files, &result, &failure, err);
     if (r < 0) {
