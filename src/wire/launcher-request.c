@@ -102,6 +102,15 @@ static int spawn_check(const struct spawn_spec *spec, struct error *err)
     return 0;
 }
 
+/* It goes to the service manager as a line of several (sd_notify(3)): none may hide in it. */
+static int address_check(const char *address, struct error *err)
+{
+    for (const char *c = address; *c; c++)
+        if (*c <= ' ' || *c > '~')
+            return error_set(err, -EINVAL, "an address holds a character that addresses don't");
+    return 0;
+}
+
 static int request_check(const struct launcher_request *request, struct error *err)
 {
     if (request->id == 0)
@@ -117,9 +126,10 @@ static int request_check(const struct launcher_request *request, struct error *e
             return 0;
         return codec_check_job(request->list_groups.after.group, &request->list_groups.after.id,
                                err);
+    case LAUNCHER_REQUEST_READY:
+        return address_check(request->ready_address, err);
     case LAUNCHER_REQUEST_HELLO:
     case LAUNCHER_REQUEST_LISTEN:
-    case LAUNCHER_REQUEST_READY:
         return 0;
     case _LAUNCHER_REQUEST_MAX:
     default:

@@ -184,6 +184,17 @@ static char **make_list(size_t count, size_t size)
     return list;
 }
 
+/* sd_notify(3) takes lines: a second one could name any process as the service's. */
+static void test_launcher_request_encode_refuses_an_address_of_two_lines(void **unused)
+{
+    struct launcher_request request = {.id = 1, .type = LAUNCHER_REQUEST_READY};
+
+    snprintf(request.ready_address, sizeof(request.ready_address), "127.0.0.1:1\nMAINPID=1");
+    refuse(&request, -EINVAL, "a character that addresses don't");
+    snprintf(request.ready_address, sizeof(request.ready_address), "127.0.0.1:1\x7f");
+    refuse(&request, -EINVAL, "a character that addresses don't");
+}
+
 static void test_launcher_request_encode_names_the_limit_that_was_passed(void **unused)
 {
     _cleanup_strv_ char **many = make_list(LAUNCHER_ARGS_MAX + 1, 2),
@@ -524,6 +535,7 @@ int main(void)
         cmocka_unit_test(test_launcher_request_encode_and_decode_a_spawn),
         cmocka_unit_test(test_launcher_request_encode_and_decode_the_small_ones),
         cmocka_unit_test(test_launcher_request_encode_refuses_what_makes_no_sense),
+        cmocka_unit_test(test_launcher_request_encode_refuses_an_address_of_two_lines),
         cmocka_unit_test(test_launcher_request_encode_names_the_limit_that_was_passed),
         cmocka_unit_test(test_launcher_request_decode_takes_a_spawn_at_all_its_limits),
         cmocka_unit_test(test_launcher_request_decode_refuses_every_prefix),
