@@ -2,8 +2,9 @@
 /*
  * From clone to exec, as a list. It begins with all of hoist-init's privileges and ends with none;
  * what needs the host's descriptors or root comes before the change of ids, what must be done with
- * the job's own rights (its working directory, the search in PATH) after it, and the seccomp
- * program is the last thing before execve(2).
+ * the job's own rights (its working directory, the search in PATH) after it, when no descriptor is
+ * left that /proc/self/fd would lead to, and the seccomp program is the last thing before
+ * execve(2).
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -172,11 +173,11 @@ static const struct {
     int (*run)(const struct command_setup *setup, struct error *err);
     enum spawn_failure failure;
 } child_steps[] = {
-    {lead_session, SPAWN_FAILURE_ISOLATION},    {hide_cgroup, SPAWN_FAILURE_ISOLATION},
-    {reset_oom_score, SPAWN_FAILURE_ISOLATION}, {set_rlimits, SPAWN_FAILURE_ISOLATION},
-    {connect_streams, SPAWN_FAILURE_OUTPUT},    {reduce_privileges, SPAWN_FAILURE_ISOLATION},
-    {enter_directory, SPAWN_FAILURE_CWD},       {close_descriptors, SPAWN_FAILURE_ISOLATION},
-    {unblock_signals, SPAWN_FAILURE_ISOLATION}, {install_filter, SPAWN_FAILURE_ISOLATION},
+    {lead_session, SPAWN_FAILURE_ISOLATION},      {hide_cgroup, SPAWN_FAILURE_ISOLATION},
+    {reset_oom_score, SPAWN_FAILURE_ISOLATION},   {set_rlimits, SPAWN_FAILURE_ISOLATION},
+    {connect_streams, SPAWN_FAILURE_OUTPUT},      {reduce_privileges, SPAWN_FAILURE_ISOLATION},
+    {close_descriptors, SPAWN_FAILURE_ISOLATION}, {enter_directory, SPAWN_FAILURE_CWD},
+    {unblock_signals, SPAWN_FAILURE_ISOLATION},   {install_filter, SPAWN_FAILURE_ISOLATION},
 };
 
 /* Room for the pointers of argv and env: the only memory that a start needs beyond the plan. */
