@@ -138,7 +138,7 @@ struct hoist_options {
     const char *state_dir;   /* required; 0700 and ours; made when it is missing */
     const char *init_path;   /* hoist-init; NULL: the installed one */
     const char *cgroup_root; /* name of the jobs' root below our own cgroup; NULL: "hoist" */
-    uid_t uid_low, uid_high; /* uids for jobs when root; both 0: 100000 to 165535 */
+    uid_t uid_low, uid_high; /* uids for jobs when root; both 0: 1900065536 to 1900131071 */
     uint64_t retain_usec;    /* how long ended jobs are kept; 0: 24 h; HOIST_FOREVER */
     hoist_ended_fn *ended;   /* may be NULL */
     void *userdata;

@@ -114,6 +114,12 @@ static int parse_bool(struct launcher_config *config, const struct config_key *k
     return 0;
 }
 
+static int parse_count(struct launcher_config *config, const struct config_key *key,
+                       const char *value, struct error *err)
+{
+    return quantity_parse_unsigned(value, UINT64_MAX, config_member(config, key), err);
+}
+
 static int parse_duration(struct launcher_config *config, const struct config_key *key,
                           const char *value, struct error *err)
 {
@@ -134,7 +140,7 @@ static int parse_uids(struct launcher_config *config, const struct config_key *k
 
     (void)key;
     if (!low)
-        return error_set(err, -EINVAL, "\"%s\" isn't a range like 100000-165535", value);
+        return error_set(err, -EINVAL, "\"%s\" isn't a range like 1900000000-1900065535", value);
     r = quantity_parse_unsigned(low, UID_LARGEST, &min, err);
     if (r < 0)
         return r;
@@ -244,7 +250,7 @@ static const struct config_key config_keys[] = {
              clear_hidden),
     KEY("hoistd", parse_path, MEMBER(hoistd), HOIST_HOISTD_PATH, "PATH", "the program hoistd"),
     KEY("init", parse_path, MEMBER(init), HOIST_INIT_PATH, "PATH", "the program hoist-init"),
-    KEY("job_uids", parse_uids, 0, "100000-165535", "MIN-MAX", "uids that jobs may run as"),
+    KEY("job_uids", parse_uids, 0, "1900000000-1900065535", "MIN-MAX", "uids that jobs may run as"),
     REPEATED("listen_allow", parse_listen_rule, 0, "ADDR:PORT", "where hoistd may listen (repeats)",
              clear_listen_rules),
     KEY("log_format", parse_log_format, 0, "text", "FORMAT", "text or json"),
@@ -256,6 +262,7 @@ static const struct config_key config_keys[] = {
     COUNT("max_io_read_iops", LIMIT_IO_READ_IOPS, "of its reads a second"),
     SIZE("max_io_write_bps", LIMIT_IO_WRITE_BPS, "of bytes a second that it writes"),
     COUNT("max_io_write_iops", LIMIT_IO_WRITE_IOPS, "of its writes a second"),
+    KEY("max_jobs", parse_count, MEMBER(jobs_max), "10000", "N", "jobs at the same time, about"),
     SIZE("max_memory", LIMIT_MEMORY_MAX, "of its memory"),
     SIZE("max_memory_high", LIMIT_MEMORY_HIGH, "of its soft memory limit"),
     COUNT("max_open_files", LIMIT_OPEN_FILES, "of its open files"),

@@ -43,6 +43,7 @@ struct launcher_config {
     size_t listen_rule_count; /* 0: any address, unprivileged ports */
     char **hidden;            /* NULL: none */
     char **environment;       /* "NAME=VALUE" for hoistd; NULL: none */
+    uint64_t jobs_max;        /* as struct spawn_options has it */
     struct limits ceilings;   /* those `given` */
     usec_t stop_timeout;
     int log_format; /* enum log_format */

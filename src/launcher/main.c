@@ -130,6 +130,7 @@ static int make_spawn_context(const struct launcher_config *config, struct spawn
         .init_path = config->init,
         .agent_uid = config->agent_uid,
         .agent_gid = config->agent_gid,
+        .jobs_max = config->jobs_max,
         .job_uid_min = config->job_uid_min,
         .job_uid_max = config->job_uid_max,
         .hidden = (const char *const *)config->hidden,

@@ -183,6 +183,11 @@ static int cgroup_make_one(int dir_fd, const char *name, bool *ret_made, struct 
 {
     bool made = mkdirat(dir_fd, name, 0755) == 0;
 
+    if (!made && errno == EAGAIN)
+        return error_set(err, -EAGAIN,
+                         "can't make the cgroup %s: there are as many as cgroup.max.descendants of "
+                         "one above it allows",
+                         name);
     if (!made && errno != EEXIST)
         return error_set(err, -errno, "can't make the cgroup %s: %s", name, strerror(errno));
     *ret_made = made;

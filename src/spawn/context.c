@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,14 +94,35 @@ static bool root_name_is_valid(const char *name)
     return true;
 }
 
+/* A job's own, its two leaves, and its group's. */
+#define CGROUPS_OF_A_JOB 4
+
+/* By the kernel's own count: we keep none of jobs. */
+static int bound_jobs(const struct spawn_context *context, int root_fd, struct error *err)
+{
+    char text[24];
+    int r;
+
+    if (context->jobs_max == 0 || context->jobs_max > INT_MAX / CGROUPS_OF_A_JOB)
+        return 0;
+    snprintf(text, sizeof(text), "%" PRIu64, context->jobs_max * CGROUPS_OF_A_JOB);
+    r = cgroup_file_write(root_fd, "cgroup.max.descendants", text);
+    if (r < 0)
+        return error_set(err, r, "can't bound the number of jobs: %s", strerror(-r));
+    return 0;
+}
+
 int context_make_root(struct spawn_context *context, struct error *err)
 {
-    int fd = cgroup_make(context->tree.fd, context->root, NULL, err);
+    int fd = cgroup_make(context->tree.fd, context->root, NULL, err), r;
 
     if (fd < 0)
         return fd;
     fd_close(context->root_fd);
     context->root_fd = fd;
+    r = bound_jobs(context, fd, err);
+    if (r < 0)
+        return r;
     return cgroup_tree_enable(&context->tree, context->root, CGROUP_CONTROLLERS_ALL, AGENT_LEAF,
                               &context->controllers, err);
 }
@@ -307,6 +330,7 @@ int spawn_context_new(const struct spawn_options *options, struct spawn_context 
         .rootless = rootless,
         .agent_uid = options->agent_uid,
         .agent_gid = options->agent_gid,
+        .jobs_max = options->jobs_max,
         .job_uid_min = options->job_uid_min,
         .job_uid_max = options->job_uid_max,
         .tree = CGROUP_TREE_NULL,

@@ -26,6 +26,7 @@ struct spawn_context {
     char *root;           /* of the jobs' cgroups, below the mount point; "": none */
     int root_fd;          /* O_PATH; FD_NONE: none */
     uint32_t controllers; /* CGROUP_CONTROLLER_… that its children have */
+    uint64_t jobs_max;    /* 0: any number */
 
     uint32_t enforceable;  /* LIMIT_BIT()s */
     struct disk_set disks; /* behind the mounts that jobs see */

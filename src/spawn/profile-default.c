@@ -126,8 +126,8 @@ static const char *const own_places[] = {"/dev", "/proc",      "/run", "/sys",
  * mounted; what is below is covered.
  */
 static const char *const hidden[] = {
-    "/boot", "/etc/hoist", "/home",    "/lost+found", "/media", "/mnt",
-    "/root", "/var/log",   "/var/run", "/var/spool",  NULL,
+    "/boot", "/etc/hoist",     "/home",    "/lost+found", "/media",     "/mnt",
+    "/root", "/var/lib/hoist", "/var/log", "/var/run",    "/var/spool", NULL,
 };
 
 const struct profile profile_default = {

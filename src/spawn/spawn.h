@@ -40,6 +40,13 @@ struct spawn_options {
     uid_t agent_uid; /* what hoist-init becomes once the command was started; hoistd's */
     gid_t agent_gid;
 
+    /*
+     * About how many jobs may be there at the same time; 0: any number. The kernel counts their
+     * cgroups (cgroup.max.descendants), four for a job that is the only one of its group and three
+     * for each other, so that a third more may fit.
+     */
+    uint64_t jobs_max;
+
     uid_t job_uid_min; /* uids that a command may run as, both inclusive; ignored when rootless */
     uid_t job_uid_max;
 

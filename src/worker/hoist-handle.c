@@ -12,8 +12,9 @@
 #include "spawn/spawn.h"
 #include "worker/spawner-local.h"
 
-#define UID_LOW_DEFAULT  100000
-#define UID_HIGH_DEFAULT 165535
+/* Behind those of the agent, which may run beside us (job_uids of launcher.conf). */
+#define UID_LOW_DEFAULT  1900065536
+#define UID_HIGH_DEFAULT 1900131071
 
 const struct worker_caller hoist_caller = {.principal = "local", .all_jobs = true};
 

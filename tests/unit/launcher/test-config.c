@@ -53,8 +53,8 @@ static void test_config_init_has_the_documented_defaults(void **state)
     struct launcher_config *config = *state;
 
     assert_string_equal(config->cgroup_root, "hoist");
-    assert_int_equal(config->job_uid_min, 100000);
-    assert_int_equal(config->job_uid_max, 165535);
+    assert_int_equal(config->job_uid_min, 1900000000);
+    assert_int_equal(config->job_uid_max, 1900065535);
     assert_false(config->network_host);
     assert_int_equal(config->ceilings.given, 0);
     assert_int_equal(config->stop_timeout, 30 * USEC_PER_SEC);
@@ -113,7 +113,7 @@ static void test_config_parse_names_file_and_line(void **state)
            "launcher.conf:1: network_host: \"true\" is neither yes nor no");
     refuse(config, "job_uids = 5",
            "launcher.conf:1: job_uids: \"5\" isn't a range like "
-           "100000-165535");
+           "1900000000-1900065535");
     refuse(config, "job_uids = 0-5",
            "launcher.conf:1: job_uids: the range 0-5 is empty or holds root");
     refuse(config, "job_uids = 9-5",
@@ -257,7 +257,7 @@ static void test_config_resolve_keeps_hoistd_apart_from_root_and_jobs(void **sta
         skip();
     take(*state, "agent_user = 0");
     assert_int_equal(config_resolve(*state, &err), -EINVAL);
-    take(*state, "agent_user = 100001");
+    take(*state, "agent_user = 1900000001");
     assert_int_equal(config_resolve(*state, &err), -EINVAL);
     assert_non_null(strstr(err.text, "lies in job_uids"));
     take(*state, "agent_user = 990\nagent_group = 0");

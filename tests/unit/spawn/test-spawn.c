@@ -343,6 +343,43 @@ static void test_spawn_remove_ends_what_still_runs_and_tells_usage(void **unused
     fixture_job_done(&job);
 }
 
+static void test_spawn_job_is_bounded_by_the_kernel(void **unused)
+{
+    char root[64];
+    const struct spawn_options options = {
+        .cgroup_root = root,
+        .init_path = fixture_init(),
+        .agent_uid = AGENT_UID,
+        .agent_gid = AGENT_UID,
+        .jobs_max = 1,
+        .job_uid_min = JOB_UID,
+        .job_uid_max = JOB_UID,
+    };
+    char *argv[] = {(char[]){"sleep"}, (char[]){"600"}, NULL};
+    struct spawn_context *few = NULL;
+    struct fixture_job one, other;
+
+    if (geteuid() != 0 || !options.init_path) {
+        fprintf(stderr, "# skipped: needs root\n");
+        skip();
+    }
+    snprintf(root, sizeof(root), "hoist-test-%d-few", (int)getpid());
+    fixture_job_init(&one, argv);
+    fixture_job_init(&other, argv);
+    if (spawn_context_new(&options, &few, &one.err) < 0 || fixture_job_start(few, &one) < 0)
+        fail_msg("%s", one.err.text);
+    other.spec.group = "p-other";
+    assert_int_equal(fixture_job_start(few, &other), -EAGAIN);
+    assert_int_equal(other.failure, SPAWN_FAILURE_CGROUP);
+    fixture_job_remove(few, &one);
+    if (fixture_job_start(few, &other) < 0)
+        fail_msg("%s", other.err.text);
+    fixture_job_remove(few, &other);
+    spawn_context_free(few);
+    fixture_job_done(&one);
+    fixture_job_done(&other);
+}
+
 static void test_spawn_context_new_checks_its_options(void **unused)
 {
     const struct spawn_options good = {
@@ -400,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_spawn_job_refuses_a_second_job_of_the_same_id),
         cmocka_unit_test(test_spawn_kill_ends_the_command_and_not_its_record),
         cmocka_unit_test(test_spawn_remove_ends_what_still_runs_and_tells_usage),
+        cmocka_unit_test(test_spawn_job_is_bounded_by_the_kernel),
         cmocka_unit_test(test_spawn_context_new_checks_its_options),
         cmocka_unit_test(test_spawn_group_is_valid),
     };
