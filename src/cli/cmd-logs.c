@@ -10,8 +10,8 @@
 #include "cli/command.h"
 #include "cli/follow.h"
 #include "cli/interrupt.h"
-#include "cli/when.h"
 #include "cli/session.h"
+#include "cli/when.h"
 
 #define EXIT_INTERRUPTED 130 /* as a shell says of a program that ^C ended */
 
