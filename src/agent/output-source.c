@@ -281,7 +281,7 @@ static int output_source_open(struct output_source *source, struct error *err)
                             request->start_case != HOIST__V1__STREAM_OUTPUT_REQUEST__START__NOT_SET;
     source->timer = grpc_timer_new(grpc_call_thread(source->grpc), timer_elapsed, source);
     r = source->timer ? 0 : -ENOMEM;
-    if (r == 0 && request->follow)
+    if (r == 0 && request->follow && !output->ended) /* to what has ended nothing is added */
         r = output_source_follow(source);
     return r < 0 ? error_set(err, r, "the agent has no memory left") : 0;
 }

@@ -75,7 +75,13 @@ static void end_recorded(struct store_reply *reply, void *userdata)
     job_advance(job);
 }
 
-/* Makes the output of a job whose hoist-init left no record readable to its end. */
+/* hoist-init has written all that there was, and its END entry. */
+static bool output_was_ended(const struct job *job)
+{
+    return job->has_said && job->said.has_exit && !(job->said.exit.flags & STATE_EXIT_OUTPUT_LOST);
+}
+
+/* Makes the output of a job whose hoist-init left no END entry readable to its end. */
 static void seal_output(struct job *job)
 {
     const struct specification *of = &job->specification;
@@ -105,7 +111,7 @@ static void decide(struct job *job)
         job->start.failure_code = job->said.progress.error_code;
     if (job->outcome.end_time == 0)
         job->outcome.end_time = clock_wall();
-    if (!job->has_said || !job->said.has_exit)
+    if (!output_was_ended(job))
         seal_output(job);
 }
 

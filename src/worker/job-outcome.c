@@ -166,7 +166,7 @@ static void take_exit(struct outcome *outcome, const struct state_exit *end)
     outcome->stdout_bytes = end->totals[0];
     outcome->stderr_bytes = end->totals[1];
     outcome->output_end = end->output_end;
-    outcome->output_complete = true;
+    outcome->output_complete = !(end->flags & STATE_EXIT_OUTPUT_LOST);
 }
 
 static int decide_by_exit(struct outcome *outcome, const struct state_exit *end)

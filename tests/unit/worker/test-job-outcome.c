@@ -114,6 +114,7 @@ static void test_outcome_decide_tells_output_that_was_lost(void **unused)
     assert_int_equal(outcome_decide(&outcome, &said, false), 0);
     assert_int_equal(outcome.state, HOIST_STATE_SUCCEEDED);
     assert_int_equal(outcome.reason, HOIST_REASON_OUTPUT_WRITE_FAILED);
+    assert_false(outcome.output_complete); /* until it has been sealed */
 }
 
 static void test_outcome_decide_tells_whose_memory_ran_out(void **unused)
