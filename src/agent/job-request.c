@@ -125,6 +125,7 @@ static int choose_limits(const struct agent *agent, const Hoist__V1__JobSpec *fr
 {
     const struct class *class = classes_find_const(&agent->config.classes, to->job_class);
     struct limits asked = {.given = 0};
+    int r;
 
     if (!class)
         return unknown_class(agent, to->job_class, error);
@@ -135,7 +136,10 @@ static int choose_limits(const struct agent *agent, const Hoist__V1__JobSpec *fr
             limit_set(&asked, limit, value);
     }
     to->warn_unenforced = agent->config.unenforced_limits == CONFIG_UNENFORCED_WARN;
-    return limits_choose(class, &asked, &agent->launcher.ceilings, &to->limits, error);
+    r = limits_choose(class, &asked, &agent->launcher.ceilings, &to->limits, error);
+    if (r == 0 && !to->warn_unenforced)
+        r = limits_check_enforceable(&to->limits, agent->launcher.enforceable, error);
+    return r;
 }
 
 int job_spec_from_request(const struct agent *agent, const Hoist__V1__StartJobRequest *request,

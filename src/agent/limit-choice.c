@@ -61,3 +61,24 @@ int limits_choose(const struct class *class, const struct limits *asked,
     *ret = chosen;
     return 0;
 }
+
+int limits_check_enforceable(const struct limits *limits, uint32_t enforceable,
+                             struct api_error *error)
+{
+    for (unsigned limit = 0; limit < _LIMIT_MAX; limit++) {
+        const char *controller = limit_controller(limit);
+        int r;
+
+        if (!limit_is_given(limits, limit) || !controller ||
+            is_unlimited(limit, limits->value[limit]) || enforceable & LIMIT_BIT(limit))
+            continue;
+        r = api_error_set(error, HOIST__V1__REASON__REASON_LIMIT_NOT_ENFORCEABLE,
+                          "%s can't be enforced: there is no controller \"%s\" for cgroup v2 on "
+                          "this host",
+                          limit_name(limit), controller);
+        api_error_add(error, "limit", "%s", limit_name(limit));
+        api_error_add(error, "controller", "%s", controller);
+        return r;
+    }
+    return 0;
+}

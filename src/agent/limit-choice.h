@@ -14,3 +14,12 @@ struct api_error;
  */
 int limits_choose(const struct class *class, const struct limits *asked,
                   const struct limits *launcher, struct limits *ret, struct api_error *error);
+
+/*
+ * Can the chosen limits be put into force? `enforceable`: LIMIT_BIT()s, as the launcher told. A
+ * limit that is no cgroup's, or says "none", is passed over. The launcher checks again when it
+ * writes them; asked here, the refusal can name what is missing.
+ * Returns 0, or -EREMOTEIO with LIMIT_NOT_ENFORCEABLE: metadata "limit", "controller".
+ */
+int limits_check_enforceable(const struct limits *limits, uint32_t enforceable,
+                             struct api_error *error);

@@ -90,6 +90,36 @@ static void test_limits_choose_holds_the_launchers_ceilings(void **unused)
     assert_int_equal(choose("small", LIMIT_MEMORY_MAX, 50000000, &launcher, &limits, &error), 0);
 }
 
+static void test_limits_check_enforceable_names_what_is_missing(void **unused)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    uint32_t all = LIMIT_BIT(_LIMIT_MAX) - 1;
+    struct limits limits = {.given = 0};
+
+    (void)unused;
+    limit_set(&limits, LIMIT_MEMORY_MAX, 1);
+    limit_set(&limits, LIMIT_PIDS_MAX, 0);   /* none */
+    limit_set(&limits, LIMIT_OPEN_FILES, 1); /* no cgroup's */
+    assert_int_equal(limits_check_enforceable(&limits, all, &error), 0);
+    assert_int_equal(limits_check_enforceable(&limits, LIMIT_BIT(LIMIT_MEMORY_MAX), &error), 0);
+    assert_int_equal(limits_check_enforceable(&limits, 0, &error), -EREMOTEIO);
+    assert_int_equal(error.reason, HOIST__V1__REASON__REASON_LIMIT_NOT_ENFORCEABLE);
+    assert_int_equal(error.code, GRPC_STATUS_FAILED_PRECONDITION);
+    assert_string_equal(api_error_get(&error, "limit"), "memory_max");
+    assert_string_equal(api_error_get(&error, "controller"), "memory");
+}
+
+static void test_limits_check_enforceable_takes_no_swap_for_a_limit(void **unused)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    struct limits limits = {.given = 0};
+
+    (void)unused;
+    limit_set(&limits, LIMIT_SWAP_MAX, 0);
+    assert_int_equal(limits_check_enforceable(&limits, 0, &error), -EREMOTEIO);
+    assert_string_equal(api_error_get(&error, "limit"), "swap_max");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +127,8 @@ int main(void)
         cmocka_unit_test(test_limits_choose_takes_what_the_class_leaves_open),
         cmocka_unit_test(test_limits_choose_refuses_above_the_class_and_names_it),
         cmocka_unit_test(test_limits_choose_holds_the_launchers_ceilings),
+        cmocka_unit_test(test_limits_check_enforceable_names_what_is_missing),
+        cmocka_unit_test(test_limits_check_enforceable_takes_no_swap_for_a_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
