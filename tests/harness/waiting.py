@@ -94,3 +94,15 @@ def path_gone(path, seconds=PATIENCE):
                     raise Overdue(f"{path} was still there after {seconds} s")
                 with contextlib.suppress(BlockingIOError):
                     os.read(fd, 65536)
+
+
+@contextlib.contextmanager
+def new_entry(directory):
+    """Yields a function that returns when something was made in the directory since the beginning of the block."""
+    made, seconds = 0x100, PATIENCE
+    with _watched(directory, made) as fd:
+        def wait():
+            if not select.select([fd], [], [], seconds)[0]:
+                raise Overdue(f"nothing was made in {directory} within {seconds} s")
+
+        yield wait

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults put into the real programs from outside: system calls that fail, disks that are full."""
+
+import contextlib
+import os
+import signal
+import subprocess
+
+from harness import waiting
+from harness.records import hoistd_away
+
+
+@contextlib.contextmanager
+def injected(pid, *inject, path=None, children=True):
+    """While the block runs, system calls of the process (and of what it starts) fail as strace(1) -e inject= says.
+
+    injected(launcher, "clone3:error=EAGAIN"); `path`: only calls about this file.
+    """
+    calls = ",".join(expression.partition(":")[0] for expression in inject)
+    command = ["strace", "-o", "/dev/null", "-e", f"trace={calls}", "-p", str(pid)]
+    command += ["-f"] if children else []
+    command += ["-P", path] if path else []
+    command += [part for expression in inject for part in ("-e", f"inject={expression}")]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as tracer:
+        try:
+            waiting.read_until(tracer.stderr, b" attached")
+            yield
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.stderr.read()
+
+
+@contextlib.contextmanager
+def small_disk(agent, size):
+    """The jobs' directories lie on a file system of their own of so many bytes; yields its path."""
+    path = f"{agent.dir}/state/jobs"
+    owner = os.stat(f"{agent.dir}/state").st_uid
+    with hoistd_away(agent):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700,uid={owner},gid={owner}", "small", path],
+                       check=True)
+    try:
+        agent.client("admin").agent.Ping()
+        yield path
+    finally:
+        with hoistd_away(agent):
+            subprocess.run(["umount", "-l", path], check=True)
+        agent.client("admin").agent.Ping()
+
+
+def fill(path, leave=0):
+    """Fills the file system with the file `ballast` up to the last byte but `leave`; returns the file's path."""
+    ballast = f"{path}/ballast"
+    with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    os.truncate(ballast, max(0, os.path.getsize(ballast) - leave))
+    return ballast
