@@ -292,7 +292,7 @@ static void agent_describe(enum grpc_refusal refusal, const char *text, struct b
     api_error_set(&error, reasons[refusal], "%s", text);
     if (refusal == GRPC_REFUSAL_TOO_LARGE)
         error.code = GRPC_STATUS_RESOURCE_EXHAUSTED; /* gRPC's own code for it */
-    (void)api_error_pack_details(&error, details); /* without memory the status still goes out */
+    (void)api_error_pack_details(&error, details);   /* without memory the status still goes out */
 }
 
 const struct grpc_handlers agent_handlers = {
