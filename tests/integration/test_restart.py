@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Agents that die, are restarted, or may not start: jobs run on, and what is said of them afterwards is the truth."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+
+import grpc
+import pytest
+
+from harness import BUILD, PATIENCE, TOP, records, traces, waiting
+from harness.agent import NO_LEAKS, Agent
+from harness.api import ending, refused, seconds, word
+from test_output import pattern
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the state directory is hoistd's")
+
+
+@pytest.fixture(scope="module")
+def own():
+    agent = Agent()
+    yield agent
+    reports = agent.new_reports()
+    agent.down()
+    assert not reports
+
+
+@pytest.fixture
+def alice(own):
+    """A client with a connection of its own. Where hoistd is away the launcher holds the port, so that it waits."""
+    return own.client("alice")
+
+
+def ready(alice, job):
+    alice.await_output(job, b"ready\n")
+    return job
+
+
+# --- hoistd is killed
+
+
+@pytest.mark.parametrize("how", ["hoistd is killed", "the agent is restarted", "the launcher is killed"])
+def test_jobs_run_on(own, alice, probe, how):
+    """Record, output and exit code are there afterwards; what was running can be followed, signalled and stopped."""
+    waits = ["out", "ready", ",", "await", "10", ","]
+    goes_on = ready(alice, alice.start(probe, *waits, "bytes", "300000", ",", "exit", "3", display_name="goes-on",
+                                       labels={"a": "b"}, env=[{"name": "SECRET", "value": b"x"}]))
+    stays = ready(alice, alice.start(probe, "ignore", "15", ",", "out", "ready", ",", "tree", "3"))
+    over = alice.run("sh", "-c", "echo over; exit 4")
+    if how == "hoistd is killed":
+        launcher = own.launcher_pid
+        own.kill_hoistd()
+        assert own.launcher_pid == launcher
+    elif how == "the launcher is killed":
+        hoistd = own.hoistd_pid
+        os.kill(own.launcher_pid, signal.SIGKILL)
+        waiting.process_end(hoistd)
+        own.restart()
+    else:
+        own.restart()
+    client = own.client("alice")
+    again = client.jobs.GetJob(name="goes-on")
+    assert (again.name, again.pid, again.job_uid) == (goes_on.name, goes_on.pid, goes_on.job_uid)
+    assert (again.spec, again.start_time, again.limits) == (goes_on.spec, goes_on.start_time, goes_on.limits)
+    assert word("JobState", again.state) == "RUNNING"
+    assert ending(client.jobs.GetJob(name=over.name)) == ("FAILED", "EXITED", 4, 0)
+    assert client.output(over).data == b"over\n"
+    fresh = client.start(probe, "forever")
+    assert fresh.job_uid not in (goes_on.job_uid, stays.job_uid)
+    client.stop(fresh, grace=0)
+    client.jobs.SignalJob(name="goes-on", signal="USR1")
+    output = client.output(goes_on)
+    assert output.data == b"ready\ngot signal 10\n" + pattern(300000) and output.summary.complete
+    assert ending(client.wait(goes_on)) == ("FAILED", "EXITED", 3, 0)
+    assert ending(client.stop(stays, grace=0.2)) == ("STOPPED", "STOPPED_BY_USER", None, signal.SIGKILL)
+    for job in (goes_on, stays):
+        traces.assert_gone(own, job)
+        client.jobs.DeleteJob(name=job.name)
+
+
+def test_what_happens_while_hoistd_is_away(own, alice, probe):
+    """An exit, a timeout, a stop under way, and a hoist-init that is killed."""
+    exits = ready(alice, alice.start(probe, "out", "ready", ",", "await", "10", ",", "bytes", "100000", ",", "exit", "7"))
+    times_out = ready(alice, alice.start(probe, "out", "ready", ",", "ignore", "15", ",", "tree", "2",
+                                         timeout=seconds(1), grace=seconds(0.2)))
+    stops = ready(alice, alice.start(probe, "ignore", "15", ",", "out", "ready", ",", "tree", "2"))
+    dies = ready(alice, alice.start(probe, "out", "ready", ",", "forever"))
+    with pytest.raises(grpc.RpcError):
+        alice.stop(stops, grace=1, timeout=0.3)
+    with records.hoistd_away(own):
+        # To the command, from outside: hoistd, which would queue it, is away.
+        os.kill(traces.processes_of(exits.job_uid)[0], signal.SIGUSR1)
+        os.kill(dies.pid, signal.SIGKILL)
+        for job in (exits, times_out, stops, dies):
+            waiting.process_end(job.pid)
+    client = own.client("alice")
+    assert ending(client.wait(exits)) == ("FAILED", "EXITED", 7, 0)
+    assert client.output(exits).data == b"ready\ngot signal 10\n" + pattern(100000)
+    assert ending(client.wait(times_out)) == ("FAILED", "TIMED_OUT", None, signal.SIGKILL)
+    stopped = client.wait(stops)
+    assert ending(stopped) == ("STOPPED", "STOPPED_BY_USER", None, signal.SIGKILL)
+    assert stopped.stopped_by == "alice"
+    lost = client.wait(dies)
+    assert ending(lost) == ("LOST", "LOST", None, 0) and word("Reason", lost.reason) == "INIT_LOST"
+    assert client.output(dies).data == b"ready\n" and client.output(dies).summary.complete
+    for job in (exits, times_out, stops, dies):
+        traces.assert_gone(own, job)
+
+
+def test_a_follower_that_is_cut_resumes_without_a_gap(own, alice, probe):
+    job = alice.start(probe, *" , ".join(["bytes 30000", "sleep 20"] * 20 + ["out ready", "await 10"]).split())
+    data, cuts = b"", 0
+    client = alice
+    while True:
+        try:
+            for response in client.jobs.StreamOutput(name=job.name, offset=len(data), follow=True):
+                assert not response.chunk.data or response.chunk.offset == len(data)
+                data += response.chunk.data
+                if cuts < 2 and len(data) > 100000 * (cuts + 1):
+                    cuts += 1
+                    own.kill_hoistd()
+                if data.endswith(b"ready\n"):
+                    client.jobs.SignalJob(name=job.name, signal="USR1")
+            break
+        except grpc.RpcError as error:
+            assert error.code().name == "UNAVAILABLE", error.details()
+            client = own.client("alice")
+    assert cuts == 2 and data == pattern(30000) * 20 + b"ready\ngot signal 10\n"
+
+
+def test_the_command_line_says_how_to_go_on_when_it_is_cut(own, alice, probe):
+    job = ready(alice, alice.start(probe, "out", "ready", ",", "await", "10", ",", "out", "bye"))
+    with own.cli("alice").running("logs", "-f", "--reconnect", "0", job.name) as process:
+        waiting.read_until(process.stdout, b"ready\n")
+        own.kill_hoistd()
+        process.wait(timeout=PATIENCE)
+        words = process.stderr.read().decode()
+    assert process.returncode != 0 and "--offset 6" in words
+    client = own.client("alice")
+    client.jobs.SignalJob(name=job.name, signal="USR1")
+    assert own.cli("alice")("logs", "-f", "--offset", "6", job.name, check=0).stdout == "got signal 10\nbye\n"
+
+
+def test_a_job_without_a_record_is_adopted_and_one_without_its_job_is_lost(own, alice, probe):
+    adopted = ready(alice, alice.start(probe, "out", "ready", ",", "await", "10", ",", "exit", "5", display_name="kept"))
+    orphan = "01234567-89ab-4cde-8f01-23456789abcd"
+    with records.hoistd_away(own):
+        records.remove(own, adopted)
+        for leaf in ("init", "cmd"):
+            os.makedirs(f"{traces.cgroup_root(own)}/p-nobody/{orphan}/{leaf}")
+        os.mkdir(f"{own.dir}/state/jobs/{orphan}")
+    client = own.client("alice")
+    found = client.jobs.GetJob(name="kept")
+    assert (found.name, found.pid, word("JobState", found.state)) == (adopted.name, adopted.pid, "RUNNING")
+    waiting.path_gone(f"{traces.cgroup_root(own)}/p-nobody")
+    waiting.path_gone(f"{own.dir}/state/jobs/{orphan}")
+    client.jobs.SignalJob(name="kept", signal="USR1")
+    assert ending(client.wait(adopted)) == ("FAILED", "EXITED", 5, 0)
+    client.jobs.DeleteJob(name="kept")
+
+
+def test_jobs_of_before_a_reboot_are_lost(own, alice, probe, tmp_path):
+    """The boot id of the host is another one when the agent comes back."""
+    job = ready(alice, alice.start(probe, "out", "ready", ",", "forever"))
+    over = alice.run("sh", "-c", "exit 6")
+    (tmp_path / "boot_id").write_text("11111111-2222-4333-8444-555555555555\n")
+    subprocess.run(["unshare", "--mount", "sh", "-ec", 'mount --bind "$1" /proc/sys/kernel/random/boot_id; '
+                    'exec "$2" restart "$3"', "sh", f"{tmp_path}/boot_id", f"{TOP}/tools/dev-agent", own.dir],
+                   check=True, timeout=5 * PATIENCE, env={**NO_LEAKS, **os.environ, "HOIST_BUILD": BUILD})
+    client = own.client("alice")
+    lost = client.jobs.GetJob(name=job.name)
+    assert ending(lost) == ("LOST", "LOST", None, 0) and word("Reason", lost.reason) == "HOST_REBOOTED"
+    assert "restarted" in lost.error and client.output(job).data == b"ready\n"
+    assert ending(client.jobs.GetJob(name=over.name)) == ("FAILED", "EXITED", 6, 0)
+    waiting.process_end(job.pid)
+    traces.assert_gone(own, job)
+    own.restart()
+    assert ending(own.client("alice").jobs.GetJob(name=job.name)) == ("LOST", "LOST", None, 0)
+
+
+def test_sigterm_to_hoistd_drains_and_the_launcher_starts_another(own, alice, probe):
+    job = ready(alice, alice.start(probe, "out", "ready", ",", "forever"))
+    own.kill_hoistd(signal.SIGTERM)
+    client = own.client("alice")
+    assert client.jobs.GetJob(name=job.name).pid == job.pid
+    client.stop(job, grace=0)
+
+
+def test_sighup_reloads_certificates_and_touches_nothing_else(own, alice, probe):
+    job = ready(alice, alice.start(probe, "out", "ready", ",", "await", "10"))
+    hoistd = own.hoistd_pid
+    os.kill(hoistd, signal.SIGHUP)
+    own.wait_log("certificates reloaded")
+    assert own.hoistd_pid == hoistd and own.client("bob").agent.Ping().principal == "bob"
+    alice.jobs.SignalJob(name=job.name, signal="USR1")
+    assert ending(alice.wait(job)) == ("SUCCEEDED", "EXITED", 0, 0)
+
+
+# --- agents that may not start
+
+
+@contextlib.contextmanager
+def another_agent(own, *hoistd_arguments):
+    """A second launcher with the configuration of the first, but a cgroup root and a port of its own."""
+    command = [f"{BUILD}/hoist-launcher", "--config", f"{own.dir}/launcher.conf", "--cgroup-root", "/hoist-test-second",
+               "--hoistd", f"{BUILD}/hoistd", "--init", f"{BUILD}/hoist-init", "--",
+               "--config", f"{own.dir}/hoistd.yaml", "--listen", "127.0.0.1:0", *hoistd_arguments]
+    with subprocess.Popen([os.path.realpath(command[0]), *map(resolve, command[1:])], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**NO_LEAKS, **os.environ}) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=PATIENCE)
+
+
+def resolve(argument):
+    return os.path.realpath(argument) if argument.startswith(f"{BUILD}/hoist") else argument
+
+
+def test_a_second_agent_on_one_state_directory(own, alice):
+    hoistd = own.hoistd_pid
+    with another_agent(own) as second:
+        said = waiting.read_until(second.stderr, b"hoistd ended").decode()
+    assert f"another agent with pid {hoistd} has the state directory {own.dir}/state; " \
+        "stop it, or choose another directory" in said
+    assert own.hoistd_pid == hoistd and alice.agent.Ping().principal == "alice"
+
+
+@pytest.fixture
+def state(own):
+    """A directory beside the state directory that hoistd could use."""
+    path = f"{own.dir}/other-state"
+    os.mkdir(path, 0o700)
+    owner = os.stat(f"{own.dir}/state").st_uid
+    os.chown(path, owner, owner)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def assert_refused(own, path, words):
+    with another_agent(own, "--state", path) as second:
+        said = waiting.read_until(second.stderr, b"hoistd ended").decode()
+    assert words in said and "Sanitizer" not in said
+
+
+def test_state_directory_of_another_owner(own, state):
+    uid = os.stat(state).st_uid
+    os.chown(state, 12345, 12345)
+    os.chmod(state, 0o755)
+    assert_refused(own, state, f"the state directory {state} belongs to uid 12345, not to us; mend it with: "
+                               f"chown {uid} {state}")
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o710, 0o701, 0o777])
+def test_state_directory_that_others_may_enter(own, state, mode):
+    os.chmod(state, mode)
+    assert_refused(own, state, f"others may enter the state directory {state} (mode {mode:04o}); mend it with: "
+                               f"chmod 0700 {state}")
+
+
+def test_state_directory_that_is_a_link_or_a_file(own, state):
+    link = f"{own.dir}/other-link"
+    os.symlink(state, link)
+    assert_refused(own, link, f"can't open the state directory {link}: ")
+    os.unlink(link)
+    with open(link, "w"):
+        pass
+    assert_refused(own, link, f"can't open the state directory {link}: Not a directory")
+    os.unlink(link)
+
+
+def test_records_that_are_no_database(own, state):
+    owner = os.stat(state).st_uid
+    with open(f"{state}/jobs.db", "wb") as file:
+        file.write(b"this is no database" * 1000)
+    os.chown(f"{state}/jobs.db", owner, owner)
+    with another_agent(own, "--state", state) as second:
+        said = waiting.read_until(second.stderr, b"jobs.db").decode()
+    assert "Sanitizer" not in said
+
+
+def test_key_that_others_can_read(own, state):
+    key = f"{own.dir}/etc/open.key"
+    shutil.copy(f"{own.dir}/etc/server.key", key)
+    os.chown(key, os.stat(state).st_uid, -1)
+    os.chmod(key, 0o644)
+    with another_agent(own, "--state", state, "--key", key) as second:
+        said = waiting.read_until(second.stderr, b"not restarted").decode()
+        assert second.wait(timeout=PATIENCE) == 78  # EX_CONFIG: trying again would not mend it
+    assert key in said
+    with refused("NOT_FOUND", "JOB_NOT_FOUND"):
+        own.client("alice").jobs.GetJob(name="01234567")
