@@ -70,8 +70,9 @@ class GuestAgent:
     # --- clients
 
     def environment(self, name):
-        return {"HOIST_HOST": "127.0.0.1", "HOIST_PORT": str(self.machine.port), "HOIST_CA": f"{self.pki}/server-ca.pem",
-                "HOIST_CERT": f"{self.pki}/{name}.pem", "HOIST_KEY": f"{self.pki}/{name}.key"}
+        return {"HOIST_HOST": "127.0.0.1", "HOIST_PORT": str(self.machine.port),
+                "HOIST_CA": f"{self.pki}/server-ca.pem", "HOIST_CERT": f"{self.pki}/{name}.pem",
+                "HOIST_KEY": f"{self.pki}/{name}.key"}
 
     def client(self, name):
         """Connected: qemu takes a connection before anybody listens in the guest, so a first one may be cut."""

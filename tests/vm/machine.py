@@ -8,6 +8,7 @@ reached through a port on the host's loopback, and from inside it no network is 
 """
 
 import base64
+import collections
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ DATA_SIZE = 16 << 20
 GUEST = """#!/bin/sh
 export PATH=/bin HOME=/
 chown -hR 0:0 /bin /etc /lib* /opt /srv
+chown 0:0 /* /var/*
 for port in /sys/class/virtio-ports/*; do
     [ "$(cat "$port/name")" != control ] || exec 3<>"/dev/${port##*/}"
 done
@@ -165,21 +167,22 @@ class Machine:
         return {name: int(number) for name, number in (line.split() for line in self.read(path).splitlines())}
 
     def things(self):
-        """What must not be left behind: processes, cgroups, mounts, temporary files, each as a line.
+        """What must not be left behind: processes, cgroups, mounts, temporary files; how many of each there are.
 
         Neither kernel threads nor zombies have an executable.
         """
         _, listed = self.try_sh("""
             find /sys/fs/cgroup -mindepth 1 -type d | sed 's/^/cgroup /'
-            sed 's/^/mount /' /proc/self/mountinfo
+            cut -d ' ' -f 5 /proc/self/mountinfo | sed 's/^/mount /'
             find /tmp /var/tmp /dev/shm -mindepth 1 | sed 's/^/file /'
             echo "itself $$"
             exec ls -l /proc/[0-9]*/exe 2>/dev/null
         """)
-        things = set(re.findall(r"^(?:cgroup|mount|file) .*$", listed, re.MULTILINE))
+        things = re.findall(r"^(?:cgroup|mount|file) .*$", listed, re.MULTILINE)
         itself = re.search(r"^itself (\d+)$", listed, re.MULTILINE).group(1)
         processes = re.findall(r"/proc/(\d+)/exe -> (.*)$", listed, re.MULTILINE)
-        return things | {f"process {pid} {program}" for pid, program in processes if pid not in ("1", itself)}
+        things += [f"process {program}" for pid, program in processes if pid not in ("1", itself)]
+        return collections.Counter(things)
 
 
 def free_port():

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits of disk input and output hold on the virtual disk, which is the root that jobs see."""
+
+import pytest
+
+from harness.api import amounts, ending
+
+KIB, MIB = 1 << 10, 1 << 20
+BLOCK = 64 * KIB
+BLOCKS = 64
+
+
+def read_disk(alice, **limits):
+    """A job that reads the disk past the page cache."""
+    job = alice.run("/bin/dd", "if=/srv/data", "of=/dev/null", f"bs={BLOCK}", f"count={BLOCKS}", "iflag=direct",
+                    "status=none", limits=amounts(**limits))
+    assert ending(job) == ("SUCCEEDED", "EXITED", 0, 0)
+    assert job.usage.io_read_bytes >= BLOCK * BLOCKS
+    assert job.usage.io_read_ops >= BLOCKS
+    return job.run_time.seconds + job.run_time.nanos / 1e9
+
+
+@pytest.mark.parametrize("limit,value", [("io_read_bps", BLOCK * BLOCKS // 4), ("io_read_iops", BLOCKS // 4)])
+def test_reading_takes_as_long_as_its_limit_says(alice, limit, value):
+    """Four seconds; without the limit it is done before."""
+    limited, free = read_disk(alice, **{limit: value}), read_disk(alice)
+    assert limited > 3
+    assert free < limited
+
+
+def test_disk_is_read_only_to_jobs(alice, probe):
+    job = alice.run(probe, "fill", f"/srv/x:{BLOCK}")
+    assert alice.output(job).stdout == b"filled 0: Read-only file system\n"
+
+
+@pytest.mark.parametrize("limit,value", [("io_write_bps", MIB), ("io_write_iops", 16)])
+def test_writing_takes_as_long_as_its_limit_says(alice, agent, machine, probe, limit, value):
+    """The profile gives jobs no place on a disk to write to, so a writer is put into a job's cgroup by hand."""
+    job = alice.start(probe, "forever", limits=amounts(**{limit: value}))
+    begin, end = (float(line.split()[0]) for line in machine.sh(f"""
+        cat /proc/uptime
+        sh -c 'echo $$ >{agent.cgroup(job)}/cgroup.procs
+               exec dd if=/dev/zero of=/srv/written bs={BLOCK} count=48 oflag=direct status=none'
+        cat /proc/uptime
+        rm /srv/written""").splitlines())
+    usage = alice.stop(job, grace=0).usage
+    assert end - begin > 2
+    assert usage.io_write_bytes >= 48 * BLOCK and usage.io_write_ops >= 48

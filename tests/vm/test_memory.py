@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A job that needs more memory than its limit ends, as a whole, and its record names the cause."""
+
+from harness.api import amounts, ending
+
+MIB = 1 << 20
+LIMIT = amounts(memory_max=32 * MIB)
+TOO_MUCH = str(256 * MIB)
+
+
+def test_command_beyond_its_limit_is_oom_killed(alice, probe):
+    job = alice.run(probe, "out", "begun", "err", "too", "memory", TOO_MUCH, limits=LIMIT)
+    assert ending(job) == ("FAILED", "OOM_KILLED", None, 9)
+    assert job.error == "killed at its memory limit of 33.6MB"
+    assert 0 < job.usage.memory_peak <= 32 * MIB
+    output = alice.output(job)
+    assert (output.stdout, output.stderr) == (b"begun\n", b"too\n")
+    assert output.summary.complete
+
+
+def test_people_are_told_of_the_memory_limit(hoist, probe):
+    done = hoist("run", "--memory", "32MiB", "--", probe, "memory", TOO_MUCH)
+    assert done.returncode == 137
+    assert "memory limit" in done.stderr
+
+
+def test_whole_job_is_killed_with_the_one_that_asked_for_too_much(alice, probe):
+    job = alice.run(probe, "child", "memory", TOO_MUCH, ",", "child", "forever", ",", "forever", limits=LIMIT)
+    assert ending(job) == ("FAILED", "OOM_KILLED", None, 9)
+
+
+def test_command_that_ends_by_itself_was_not_oom_killed(alice, agent, machine, probe):
+    """As the kernel would do if it spared the command: only the child is killed, and its parent goes on."""
+    job = alice.start(probe, "out", "ready", "await", "10", "child", "memory", TOO_MUCH, ",", "reap", "exit", "5",
+                      limits=LIMIT)
+    alice.await_output(job, b"ready")
+    machine.sh(f"echo 0 >{agent.cgroup(job)}/memory.oom.group")
+    alice.jobs.SignalJob(name=job.name, signal="USR1")
+    job = alice.wait(job)
+    assert ending(job) == ("FAILED", "EXITED", 5, 0)
+    assert job.error == "the command exited with 5"
+
+
+def test_sigkill_from_inside_is_not_taken_for_the_memory_limit(alice, probe):
+    assert ending(alice.run(probe, "signal", "9", limits=LIMIT)) == ("FAILED", "SIGNALED", None, 9)
+
+
+def test_files_in_memory_count(alice, probe):
+    job = alice.run(probe, "fill", f"/tmp/x:{64 * MIB}", "fill", f"/job/x:{64 * MIB}", limits=LIMIT)
+    assert ending(job) == ("FAILED", "OOM_KILLED", None, 9)
