@@ -41,8 +41,12 @@ static void join_job(struct worker_operation *op, struct job *job)
 {
     if (job->specification.digest != job_spec_digest(&op->spec))
         return fail_reused(op);
-    if (job->start.pending || (job->ending && !job->end_told))
+    if (job->start.pending)
         return operation_wait_for(op, job, OPERATION_WAITS_FOR_START);
+    if (job->ending && !job->end_told) { /* whether it was started is known behind that */
+        op->woken = join_job;
+        return operation_wait_for(op, job, OPERATION_WAITS_FOR_END);
+    }
     op->reply.job = snapshot_job(job);
     if (op->reply.job)
         answer_again(op);
