@@ -9,6 +9,7 @@
 #include "api/reason.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/id.h"
 #include "cli/command.h"
 #include "cli/exit-code.h"
 #include "cli/follow.h"
@@ -70,6 +71,10 @@ static bool run_interrupted(void *userdata)
     struct run *run = userdata;
     const char *when = run->is_lost ? " as soon as the agent can be reached" : "";
 
+    if (!run->job) {
+        tell("left; hoist list tells whether the job was started");
+        return true;
+    }
     for (unsigned count = interrupt_take(run->session->interrupt_fd); count > 0; count--) {
         run->interrupts++;
         if (run->interrupts == 1) {
@@ -104,51 +109,50 @@ static void run_found(void *userdata)
         run_ask_stop(run);
 }
 
-/* One WaitJob; -ENOTCONN: the agent went away; other failures are told. */
-static int run_ask_end(struct run *run, const Hoist__V1__WaitJobRequest *request, char **ret_why)
+/*
+ * One unary call that may be made twice, over as many connections as it takes. 0; -EREMOTEIO with
+ * *error; -EINTR: left; what reconnect_again() returned, told.
+ */
+static int run_call(struct run *run, const char *method, const ProtobufCMessage *request,
+                    ProtobufCMessage **ret, struct api_error *error)
 {
-    _cleanup_api_error_ struct api_error error = {.code = 0};
-    ProtobufCMessage *response = NULL;
-    int r = session_call(run->session, METHOD_JOB("WaitJob"), &request->base,
-                         &hoist__v1__job__descriptor, &response, &error);
+    for (;;) {
+        int r =
+            session_call(run->session, method, request, &hoist__v1__job__descriptor, ret, error);
 
-    if (r == -EREMOTEIO && session_error_is_lost(&error)) {
-        *ret_why = error.text ? strdup(error.text) : NULL;
-        return -ENOTCONN;
+        if (r == -EINTR && run_interrupted(run))
+            return r;
+        if (r == -EREMOTEIO && session_error_is_lost(error)) {
+            run_lost(run);
+            r = reconnect_again(&run->reconnect, error->text);
+            if (r < 0)
+                return r;
+            run_found(run);
+        } else if (r != -EINTR) {
+            return r;
+        }
+        api_error_done(error);
+        *error = (struct api_error){.code = 0};
     }
-    if (r == -EINTR)
-        return run_interrupted(run) ? -EINTR : -EAGAIN;
-    if (r < 0) {
-        tell_error(&error);
-        return r;
-    }
-    api_free(&run->job->base);
-    run->job = (Hoist__V1__Job *)(void *)response;
-    return 0;
 }
 
 /* The output is complete; the record of the end follows at once. */
 static int run_wait(struct run *run)
 {
     Hoist__V1__WaitJobRequest request = HOIST__V1__WAIT_JOB_REQUEST__INIT;
-    _cleanup_free_ char *name = strdup(run->job->name);
-    int r = name ? -EAGAIN : -ENOMEM;
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    ProtobufCMessage *response = NULL;
+    int r;
 
-    request.name = name;
-    while (r == -EAGAIN) {
-        _cleanup_free_ char *why = NULL;
-
-        r = run_ask_end(run, &request, &why);
-        if (r != -ENOTCONN)
-            continue;
-        run_lost(run);
-        r = reconnect_again(&run->reconnect, why);
-        if (r < 0)
-            break;
-        run_found(run);
-        r = -EAGAIN;
-    }
-    return r;
+    request.name = run->job->name;
+    r = run_call(run, METHOD_JOB("WaitJob"), &request.base, &response, &error);
+    if (r == -EREMOTEIO)
+        tell_error(&error);
+    if (r < 0)
+        return r;
+    api_free(&run->job->base);
+    run->job = (Hoist__V1__Job *)(void *)response;
+    return 0;
 }
 
 static int run_finish(struct run *run)
@@ -165,22 +169,40 @@ static int run_finish(struct run *run)
     return code;
 }
 
+/* Asking twice must not start two jobs. */
+static int run_set_request_id(Hoist__V1__StartJobRequest *request)
+{
+    char text[ID_TEXT_MAX];
+    struct id id;
+    int r = id_new(&id);
+
+    return r < 0 ? r : api_set_text(&request->request_id, id_format(&id, text));
+}
+
 static int run_start(struct run *run)
 {
     _cleanup_api_message_ Hoist__V1__StartJobRequest *request = NULL;
     _cleanup_api_error_ struct api_error error = {.code = 0};
     ProtobufCMessage *response = NULL;
     struct error err;
+    int r;
 
     if (job_flags_to_request(&run->session->arguments, &request, &err) < 0) {
         tell("%s", err.text);
         return EXIT_HOIST;
     }
-    if (session_call(run->session, METHOD_JOB("StartJob"), &request->base,
-                     &hoist__v1__job__descriptor, &response, &error) < 0) {
+    r = run_set_request_id(request);
+    if (r < 0) {
+        tell("the request can't be made: %s", strerror(-r));
+        return EXIT_HOIST;
+    }
+    r = run_call(run, METHOD_JOB("StartJob"), &request->base, &response, &error);
+    if (r == -EREMOTEIO) {
         tell_error(&error);
         return exit_code_of_refusal(&error);
     }
+    if (r < 0)
+        return r == -EINTR ? EXIT_INTERRUPTED : EXIT_HOIST;
     run->job = (Hoist__V1__Job *)(void *)response;
     if (run_talks(run))
         tell("job %s started", job_id(run->job));

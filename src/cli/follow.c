@@ -70,9 +70,13 @@ static int follow_step(struct follow *follow, struct output_stream *stream, int 
 static int follow_wait(struct follow *follow)
 {
     struct session *session = follow->reconnect.session;
-    int r = grpc_channel_wait(session->channel, USEC_INFINITY, session->interrupt_fd, NULL);
+    int r;
 
-    /* What else it may be is the result of the calls. */
+    /* An agent that goes down waits for who stays; the next one knows the rest of the output. */
+    if (grpc_channel_is_closing(session->channel))
+        return follow_reconnect(follow, "the agent is going down");
+    /* What else it may return is the result of the calls. */
+    r = grpc_channel_wait(session->channel, USEC_INFINITY, session->interrupt_fd, NULL);
     return r == -EINTR && follow->reconnect.interrupted(follow->reconnect.userdata) ? r : 0;
 }
 

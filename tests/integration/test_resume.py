@@ -15,7 +15,8 @@ import pytest
 
 from harness import PATIENCE, traces, waiting
 from harness.api import ending
-from harness.cli import HOIST
+from harness.cli import HOIST, Cli
+from harness.proxy import Proxy
 
 READERS = int(os.environ.get("HOIST_TEST_READERS") or 50)
 
@@ -230,6 +231,43 @@ def test_several_jobs_are_followed_line_by_line(own, probe):
         assert mine == lines
         assert f"{name:6} | end\n".encode() in err
     assert len((seen + rest).splitlines()) == 3 * len(lines)
+
+
+# --- a network that breaks
+
+
+def behind(proxy, hoist):
+    return Cli({**hoist.environment, "HOIST_HOST": "127.0.0.1", "HOIST_PORT": str(proxy.port)})
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_logs_over_connections_that_break_anywhere(agent, hoist, alice, probe, seed):
+    chosen = random.Random(seed)
+    job = alice.run(probe, *words(["bytes 1500000", "err between", "lines 20000"]))
+    whole = alice.output(job)
+    with Proxy(agent.port, lambda: chosen.randrange(20000, 500000)) as proxy:
+        done = behind(proxy, hoist)("logs", "-f", "-v", job.name, check=0, text=False)
+    assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(whole.stdout).digest()
+    assert b"between\n" in done.stderr and done.stderr.count(b"connected again") == proxy.connections - 1 > 1
+    alice.jobs.DeleteJob(name=job.name)
+
+
+def test_run_over_connections_that_break_anywhere(agent, hoist, alice, probe):
+    """Wherever the first connection breaks: the command runs once, and all of its output comes."""
+    wanted = expected(["bytes 5000", "lines 500"])
+    finished = 0
+    command = [probe, *words(["bytes 5000", "lines 500", "exit 7"])]
+    for cut in range(1500, 12000, 500):
+        budgets = iter([cut])
+        name = f"cut-{cut}"
+        with Proxy(agent.port, lambda budgets=budgets: next(budgets, None)) as proxy:
+            done = behind(proxy, hoist)("run", "--name", name, "--", *command, text=False)
+        jobs = [job for job in alice.jobs.ListJobs().jobs if job.spec.display_name == name]
+        assert (done.returncode, done.stdout, len(jobs)) in ((7, wanted, 1), (125, b"", 0)), done.stderr
+        finished += done.returncode == 7
+        for job in jobs:
+            alice.jobs.DeleteJob(name=job.name)
+    assert finished > 5
 
 
 # --- any reader, through anything
