@@ -148,6 +148,13 @@ class Client:
                 return
         raise AssertionError(f"the output ended without {wanted!r}: {data[-500:]!r}")
 
+    def release(self, job, signal="USR1"):
+        """Sends the signal that a job awaits, once it has said something: before its first instruction it would die."""
+        stream = self.jobs.StreamOutput(name=job.name, follow=True)
+        next(stream)
+        stream.cancel()
+        self.jobs.SignalJob(name=job.name, signal=signal)
+
     def output(self, job, follow=True, **fields):
         """All output, or from the start that the fields give: an Output."""
         return Output(self.jobs.StreamOutput(name=getattr(job, "name", job), follow=follow, **fields))

@@ -226,10 +226,12 @@ def test_stop_of_an_ended_job_shows_its_end(hoist, started, probe):
 
 
 def test_kill_sends_one_signal(hoist, started, probe):
-    job = started("--", probe, "await", "10", ",", "exit", "0")
-    assert hoist("kill", "--signal", "USR1", job, check=0).stdout == ""
-    assert hoist("wait", job, check=0)
-    assert hoist("logs", job, check=0).stdout == "got signal 10\n"
+    job = started("--", probe, "out", "up", ",", "await", "10")
+    with hoist.running("logs", "-f", job) as logs:
+        waiting.read_until(logs.stdout, b"up\n")
+        assert hoist("kill", "--signal", "USR1", job, check=0).stdout == ""
+        assert hoist("wait", job, check=0)
+    assert hoist("logs", job, check=0).stdout == "up\ngot signal 10\n"
     assert "ended" in hoist("kill", job, check=1).stderr
 
 

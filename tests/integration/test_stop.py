@@ -97,8 +97,8 @@ def test_timeout_stops_and_says_so(alice, probe):
 
 
 def test_signal_reaches_the_command(alice, probe):
-    job = alice.start(probe, "await", "12", "exit", "6")
-    alice.jobs.SignalJob(name=job.name, signal="SIGUSR2")
+    job = alice.start(probe, "out", "up", "await", "12", "exit", "6")
+    alice.release(job, "SIGUSR2")
     assert alice.wait(job).exit_code == 6
     with refused("FAILED_PRECONDITION", "JOB_ENDED"):
         alice.jobs.SignalJob(name=job.name, signal="TERM")

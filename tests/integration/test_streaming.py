@@ -41,13 +41,13 @@ def test_followers_have_the_first_line_before_the_end(alice, admin, probe):
 
 def test_many_clients_get_identical_bytes(agent, probe):
     clients = [agent.client("alice") for _ in range(CLIENTS)]
-    job = clients[0].start(probe, "await", "10", "bytes", "1000000", "err", "noise", "bytes", "1000000")
+    job = clients[0].start(probe, "out", "up", "await", "10", "bytes", "1000000", "err", "noise", "bytes", "1000000")
     with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
         begun = [client.jobs.StreamOutput(name=job.name, follow=True, timeout=4 * PATIENCE) for client in clients]
-        clients[0].jobs.SignalJob(name=job.name, signal="USR1")
+        clients[0].release(job)
         sums = set(pool.map(lambda stream: hashlib.sha256(rest(stream, b"")).hexdigest(), begun))
     assert len(sums) == 1
-    assert len(clients[0].output(job).data) == 2000000 + len("got signal 10\nnoise\n")
+    assert len(clients[0].output(job).data) == 2000000 + len("up\ngot signal 10\nnoise\n")
     for client in clients:
         client.close()
 
