@@ -101,6 +101,7 @@ class Connection:
             raise
         self.decoder = hpack.Decoder()
         self.answers, self.goaway, self.closed, self.streams = {}, None, False, 1
+        self.window = 65535  # what the connection may still be sent; only spend() keeps to it
         if preface:
             self.send(PREFACE + settings(*settled))
 
@@ -167,6 +168,8 @@ class Connection:
     def note(self, kind, flags, stream, payload):
         if kind == GOAWAY:
             self.goaway = struct.unpack(">I", payload[4:8])[0]
+        elif kind == WINDOW_UPDATE and stream == 0:
+            self.window += struct.unpack(">I", payload)[0]
         if stream == 0:
             return
         answer = self.answers.setdefault(stream, Answer())
@@ -188,6 +191,12 @@ class Connection:
         elif got and got[0] == PING and not got[1] & ACK:
             self.send(frame(PING, ACK, payload=got[3]))
         return got is not None
+
+    def spend(self, size):
+        """Waits until the connection's window has room for so much data, which is sent next."""
+        while self.window < size:
+            assert self.step(), "the connection ended"
+        self.window -= size
 
     def answer(self, stream):
         """Waits for the end of a stream, or of the connection."""
