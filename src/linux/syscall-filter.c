@@ -13,6 +13,7 @@
 #include <linux/audit.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -50,6 +51,12 @@
 #    define CLONE_NEWTIME 0x00000080 /* in clone(2) these bits are the exit signal */
 #endif
 
+#ifndef IPPROTO_MPTCP
+#    define IPPROTO_MPTCP 262
+#endif
+
+#define SOCKET_TYPE_MASK 0xf /* SOCK_TYPE_MASK of <linux/net.h>: above are flags */
+
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half of an argument comes first");
 
 #define FIELD(member)      ((uint32_t)offsetof(struct seccomp_data, member))
@@ -64,41 +71,54 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half of an arg
 /* Every path ends in a FAIL or behind the last instruction, where libseccomp's part begins. */
 static const struct sock_filter looks_into_arguments[] = {
     /*  0 */ LOAD(FIELD(arch)),
-    /*  1 */ UNLESS(ARCHITECTURE, 26),
+    /*  1 */ UNLESS(ARCHITECTURE, 39), /* → 41 */
     /*  2 */ LOAD(FIELD(nr)),
     /*  3 */ IF(SYS_clone, 5),       /* → 9 */
     /*  4 */ IF(SYS_unshare, 7),     /* → 12 */
     /*  5 */ IF(SYS_ioctl, 9),       /* → 15 */
     /*  6 */ IF(SYS_socket, 12),     /* → 19 */
     /*  7 */ IF(SYS_socketpair, 11), /* → 19 */
-    /*  8 */ SKIP(19),               /* → 28 */
+    /*  8 */ SKIP(32),               /* → 41 */
 
     /*  9 */ LOAD_ARGUMENT(0),
     /* 10 */ IF_ANY(NAMESPACE_FLAGS, 3), /* → 14 */
-    /* 11 */ SKIP(16),                   /* → 28 */
+    /* 11 */ SKIP(29),                   /* → 41 */
     /* 12 */ LOAD_ARGUMENT(0),
     /* 13 */
     BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (uint32_t)(NAMESPACE_FLAGS | CLONE_NEWTIME), 0,
-             14), /* → 28 */
+             27), /* → 41 */
     /* 14 */ FAIL(EPERM),
 
     /* 15 */ LOAD_ARGUMENT(1),
     /* 16 */ IF(TIOCSTI, 1),        /* → 18 */
-    /* 17 */ UNLESS(TIOCLINUX, 10), /* → 28 */
+    /* 17 */ UNLESS(TIOCLINUX, 23), /* → 41 */
     /* 18 */ FAIL(EPERM),
 
     /* 19 */ LOAD_ARGUMENT(0),
-    /* 20 */ IF(AF_UNIX, 7),    /* → 28 */
-    /* 21 */ IF(AF_INET, 6),    /* → 28 */
-    /* 22 */ IF(AF_INET6, 5),   /* → 28 */
+    /* 20 */ IF(AF_UNIX, 20),   /* → 41 */
+    /* 21 */ IF(AF_INET, 7),    /* → 29 */
+    /* 22 */ IF(AF_INET6, 6),   /* → 29 */
     /* 23 */ IF(AF_NETLINK, 1), /* → 25 */
     /* 24 */ FAIL(EAFNOSUPPORT),
     /* 25 */ LOAD_ARGUMENT(2),
-    /* 26 */ UNLESS(NETLINK_AUDIT, 1), /* → 28 */
-    /* 27 */ FAIL(EINVAL),
+    /* 26 */ IF(NETLINK_ROUTE, 14),     /* → 41 */
+    /* 27 */ IF(NETLINK_SOCK_DIAG, 13), /* → 41 */
+    /* 28 */ FAIL(EPROTONOSUPPORT),
+    /* 29 */ LOAD_ARGUMENT(1),
+    /* 30 */ BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SOCKET_TYPE_MASK),
+    /* 31 */ UNLESS(SOCK_DCCP, 1), /* → 33 */
+    /* 32 */ FAIL(EPROTONOSUPPORT),
+    /* 33 */ LOAD_ARGUMENT(2),
+    /* 34 */ IF(IPPROTO_IP, 6),     /* → 41; whatever is the type's own */
+    /* 35 */ IF(IPPROTO_TCP, 5),    /* → 41 */
+    /* 36 */ IF(IPPROTO_UDP, 4),    /* → 41 */
+    /* 37 */ IF(IPPROTO_ICMP, 3),   /* → 41 */
+    /* 38 */ IF(IPPROTO_ICMPV6, 2), /* → 41 */
+    /* 39 */ IF(IPPROTO_MPTCP, 1),  /* → 41 */
+    /* 40 */ FAIL(EPROTONOSUPPORT),
 };
 
-static_assert(ARRAY_SIZE(looks_into_arguments) == 28, "the jumps above count on it");
+static_assert(ARRAY_SIZE(looks_into_arguments) == 41, "the jumps above count on it");
 
 void syscall_filter_done(struct syscall_filter *program)
 {

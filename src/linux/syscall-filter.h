@@ -39,8 +39,10 @@ struct syscall_filter_profile {
  * it must not be in `allowed`: -EINVAL.
  * - ioctl(2): EPERM for TIOCSTI and TIOCLINUX, which type into a terminal.
  * - socket(2), socketpair(2): EAFNOSUPPORT unless the family is AF_UNIX, AF_INET, AF_INET6 or
- * AF_NETLINK (AF_VSOCK reaches the hypervisor from any network namespace); EINVAL for
- * NETLINK_AUDIT.
+ * AF_NETLINK (AF_VSOCK reaches the hypervisor from any network namespace); EPROTONOSUPPORT for
+ * protocols beside TCP, MPTCP, UDP and ICMP, and for netlink beside routes and sock_diag(7): asking
+ * for another one loads its kernel module, whoever asks, and other netlink families tell of the
+ * host.
  */
 struct syscall_filter {
     struct sock_filter *instructions; /* owned */

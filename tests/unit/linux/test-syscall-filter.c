@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -136,12 +137,31 @@ static void test_syscall_filter_knows_the_families_of_sockets(void **unused)
     assert_int_equal(outcome(SYS_socket, AF_UNIX, SOCK_STREAM, 0), 0);
     assert_int_equal(outcome(SYS_socket, AF_INET, SOCK_STREAM, 0), 0);
     assert_int_equal(outcome(SYS_socket, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), 0);
-    assert_int_equal(outcome(SYS_socket, AF_NETLINK, SOCK_RAW, NETLINK_AUDIT), EINVAL);
-    assert_int_equal(outcome(SYS_socket, AF_NETLINK | 1UL << 32, SOCK_RAW, NETLINK_AUDIT), EINVAL);
     assert_int_equal(outcome(SYS_socket, AF_VSOCK, SOCK_STREAM, 0), EAFNOSUPPORT);
     assert_int_equal(outcome(SYS_socket, AF_VSOCK | 1UL << 32, SOCK_STREAM, 0), EAFNOSUPPORT);
     assert_int_equal(outcome(SYS_socket, AF_PACKET, SOCK_RAW, 0), EAFNOSUPPORT);
     assert_int_equal(outcome(SYS_socketpair, AF_VSOCK, SOCK_STREAM, 0), EAFNOSUPPORT);
+}
+
+static void test_syscall_filter_knows_the_protocols_of_sockets(void **unused)
+{
+    static const unsigned long loading_modules[] = {IPPROTO_SCTP, IPPROTO_DCCP, IPPROTO_UDPLITE};
+    static const unsigned long telling[] = {NETLINK_AUDIT, NETLINK_KOBJECT_UEVENT,
+                                            NETLINK_NETFILTER, NETLINK_CRYPTO};
+
+    assert_int_equal(outcome(SYS_socket, AF_INET, SOCK_STREAM, IPPROTO_TCP), 0);
+    assert_int_equal(outcome(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP), 0);
+    assert_int_equal(outcome(SYS_socket, AF_INET, SOCK_DCCP, 0), EPROTONOSUPPORT);
+    assert_int_equal(outcome(SYS_socket, AF_INET6, SOCK_DCCP | SOCK_CLOEXEC, 0), EPROTONOSUPPORT);
+    for (size_t i = 0; i < ARRAY_SIZE(loading_modules); i++)
+        assert_int_equal(outcome(SYS_socket, AF_INET, SOCK_STREAM, loading_modules[i]),
+                         EPROTONOSUPPORT);
+    assert_int_equal(outcome(SYS_socket, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(telling); i++) {
+        assert_int_equal(outcome(SYS_socket, AF_NETLINK, SOCK_RAW, telling[i]), EPROTONOSUPPORT);
+        assert_int_equal(outcome(SYS_socket, AF_NETLINK | 1UL << 32, SOCK_RAW, telling[i]),
+                         EPROTONOSUPPORT);
+    }
 }
 
 #ifdef __x86_64__
@@ -174,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_syscall_filter_refuses_namespaces),
         cmocka_unit_test(test_syscall_filter_refuses_typing_into_a_terminal),
         cmocka_unit_test(test_syscall_filter_knows_the_families_of_sockets),
+        cmocka_unit_test(test_syscall_filter_knows_the_protocols_of_sockets),
 #ifdef __x86_64__
         cmocka_unit_test(test_syscall_filter_kills_calls_of_another_architecture),
 #endif
