@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strv.h"
+#include "linux/cgroup-controllers.h"
 #include "spawn/context.h"
 #include "spawn/profile.h"
 #include "wire/plan.h"
@@ -117,6 +118,21 @@ static void add_rows(struct plan_builder *plan, const struct profile *profile,
     }
 }
 
+/*
+ * Without the controller pids RLIMIT_NPROC has to do: it counts a uid's tasks, and as root each job
+ * has a uid of its own. With it the kernel would ask the rlimit first and pids.events miss what was
+ * refused.
+ */
+static void add_task_rlimit(struct plan_builder *plan, const struct spawn_context *context,
+                            const struct limits *limits)
+{
+    uint64_t tasks = limits->value[LIMIT_PIDS_MAX];
+
+    if (!context->rootless && !(context->controllers & CGROUP_CONTROLLER_PIDS) && tasks > 0 &&
+        limit_is_given(limits, LIMIT_PIDS_MAX))
+        plan_builder_rlimit(plan, RLIMIT_NPROC, tasks, tasks);
+}
+
 /* What the job asks for, soft and hard, comes in the place of the profile's. */
 static void add_rlimits(struct plan_builder *plan, const struct profile *profile,
                         const struct limits *limits)
@@ -180,6 +196,7 @@ int job_plan_make(const struct spawn_context *context, const struct profile *pro
     add_settings(plan, profile, context, spec, has_cgroup);
     add_rows(plan, profile, context, spec);
     add_rlimits(plan, profile, &spec->limits);
+    add_task_rlimit(plan, context, &spec->limits);
     plan_builder_arguments(plan, spec->argv);
     plan_builder_environment(plan, spec->env);
     plan_builder_cwd(plan, text_is_empty(spec->cwd) ? PROFILE_HOME : spec->cwd);

@@ -89,11 +89,12 @@ static const struct profile_row rows[] = {
     SYMLINK("/dev/stdout", "/proc/self/fd/1"),
     SYMLINK("/dev/stderr", "/proc/self/fd/2"),
     SYMLINK("/dev/ptmx", "pts/ptmx"),
+    /* All instances share kernel.pty.max, 4096, so that one job could take the others' ptys. */
     DIRECTORY("/dev/pts"),
-    STEP_WHEN(PROFILE_AS_ROOT,
-              MOUNT("devpts", "/dev/pts", "newinstance,ptmxmode=0666,mode=0620,gid=5", NODE)),
+    STEP_WHEN(PROFILE_AS_ROOT, MOUNT("devpts", "/dev/pts",
+                                     "newinstance,max=64,ptmxmode=0666,mode=0620,gid=5", NODE)),
     STEP_WHEN(PROFILE_ROOTLESS, /* where group 5 (tty) isn't mapped */
-              MOUNT("devpts", "/dev/pts", "newinstance,ptmxmode=0666,mode=0600", NODE)),
+              MOUNT("devpts", "/dev/pts", "newinstance,max=64,ptmxmode=0666,mode=0600", NODE)),
     DIRECTORY("/dev/shm"),
     FILL(PROFILE_JOB_SPACE, MOUNT("tmpfs", "/dev/shm", "mode=1777", QUIET)),
     STEP(.op = PLAN_ATTRIBUTES, .target = "/dev", .attributes = MOUNT_ATTR_RDONLY),

@@ -343,6 +343,26 @@ static void test_spawn_remove_ends_what_still_runs_and_tells_usage(void **unused
     fixture_job_done(&job);
 }
 
+/* By the controller, or where there is none by RLIMIT_NPROC. */
+static void test_spawn_job_holds_down_its_processes(void **unused)
+{
+    char *argv[] = {(char[]){"sh"}, (char[]){"-c"},
+                    (char[]){"for i in 1 2 3 4 5 6 7 8; do sleep 600 & done; echo all"}, NULL};
+    struct fixture_job job;
+
+    NEEDS_CONTEXT();
+    fixture_job_init(&job, argv);
+    limit_set(&job.spec.limits, LIMIT_PIDS_MAX, 5);
+    job.spec.warn_unenforced = true;
+    if (fixture_job_start(context, &job) < 0)
+        fail_msg("%s", job.err.text);
+    fixture_job_wait(&job);
+    assert_null(strstr(job.output, "all"));
+    assert_non_null(strstr(job.output, "fork"));
+    fixture_job_remove(context, &job);
+    fixture_job_done(&job);
+}
+
 static void test_spawn_job_is_bounded_by_the_kernel(void **unused)
 {
     char root[64];
@@ -437,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_spawn_job_refuses_a_second_job_of_the_same_id),
         cmocka_unit_test(test_spawn_kill_ends_the_command_and_not_its_record),
         cmocka_unit_test(test_spawn_remove_ends_what_still_runs_and_tells_usage),
+        cmocka_unit_test(test_spawn_job_holds_down_its_processes),
         cmocka_unit_test(test_spawn_job_is_bounded_by_the_kernel),
         cmocka_unit_test(test_spawn_context_new_checks_its_options),
         cmocka_unit_test(test_spawn_group_is_valid),
