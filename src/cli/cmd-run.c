@@ -179,6 +179,17 @@ static int run_set_request_id(Hoist__V1__StartJobRequest *request)
     return r < 0 ? r : api_set_text(&request->request_id, id_format(&id, text));
 }
 
+static void run_tell_start(const struct run *run)
+{
+    _cleanup_free_ char *command = job_command_text(run->job);
+    char moment[CLOCK_TEXT_MAX];
+    usec_t time = 0;
+
+    (void)api_timestamp_read(run->job->start_time, &time, NULL); /* a wrong time is shown as 1970 */
+    tell("job %s started %s: %s", job_id(run->job), clock_format_local(time, moment),
+         command ? command : "");
+}
+
 static int run_start(struct run *run)
 {
     _cleanup_api_message_ Hoist__V1__StartJobRequest *request = NULL;
@@ -205,7 +216,7 @@ static int run_start(struct run *run)
         return r == -EINTR ? EXIT_INTERRUPTED : EXIT_HOIST;
     run->job = (Hoist__V1__Job *)(void *)response;
     if (run_talks(run))
-        tell("job %s started", job_id(run->job));
+        run_tell_start(run);
     return 0;
 }
 

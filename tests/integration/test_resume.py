@@ -276,15 +276,14 @@ def test_run_over_connections_that_break_anywhere(agent, hoist, alice, probe):
 class Follower:
     """Reads one job through the API with calls that break off at random, and whatever happens to the agent."""
 
-    def __init__(self, agent, job, seed):
-        self.agent, self.job, self.chosen = agent, job, random.Random(seed)
+    def __init__(self, client, job, seed):
+        self.client, self.job, self.chosen = client, job, random.Random(seed)
         self.data, self.calls = bytearray(), 0
 
-    def read_on(self, client):
+    def read_on(self):
         """One call; returns whether the output is complete."""
         left = self.chosen.choice([self.chosen.randrange(1, 40), 10**9])
-        responses = client.jobs.StreamOutput(name=self.job.name, offset=len(self.data), follow=True,
-                                             timeout=4 * PATIENCE)
+        responses = self.client.jobs.StreamOutput(name=self.job.name, offset=len(self.data), follow=True, timeout=None)
         for response in responses:
             if response.WhichOneof("kind") == "chunk":
                 assert response.chunk.offset == len(self.data)
@@ -299,44 +298,70 @@ class Follower:
         return False
 
     def read(self):
-        complete, client = False, None
+        complete = False
         while not complete:
             self.calls += 1
-            client = client or self.agent.client("alice")
             try:
-                complete = self.read_on(client)
+                complete = self.read_on()
             except grpc.RpcError as error:
                 assert error.code().name in ("UNAVAILABLE", "CANCELLED"), error
-                client.close()
-                client = None
+                grpc.channel_ready_future(self.client.channel).result(2 * PATIENCE)
         return bytes(self.data)
+
+
+def segments(chosen, count):
+    """So many lists of steps, the last of which prints a mark."""
+    for number in range(count):
+        parts = [chosen.choice([f"bytes {chosen.randrange(1, 100000)}", f"lines {chosen.randrange(1, 3000)}"])
+                 for _ in range(12)]
+        yield [step for part in parts for step in (part, f"sleep {chosen.randrange(1, 40)}")] + [f"out mark-{number}"]
+
+
+def await_mark(client, job, mark):
+    """Returns when the job has printed the mark, the last thing before it waits."""
+    data = b""
+    responses = client.jobs.StreamOutput(name=job.name, follow=True, tail_lines=2, timeout=4 * PATIENCE)
+    for response in responses:
+        data = data[-100:] + response.chunk.data
+        if mark in data:
+            return responses.cancel()
+    raise AssertionError("the output ended before the mark")
+
+
+def read_through_restarts(own, probe, seed, readers, connections, ends):
+    """Readers cut at random, some of them hoist logs, while hoistd is killed and the agent restarted in turn."""
+    parts = list(segments(random.Random(seed), ends + 1))
+    wanted = b"got signal 10\n".join(expected(part) for part in parts)
+    quick = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)]
+    clients = [own.client("alice", options=quick) for _ in range(connections)]
+    job = clients[0].start(probe, *words([step for part in parts for step in (*part, "await 10")][:-1]))
+    hoist = own.cli("alice")
+    with concurrent.futures.ThreadPoolExecutor(readers + 1) as pool, hoist.running("logs", "-f", job.name) as logs:
+        followers = [Follower(clients[i % connections], job, f"{seed} {i}") for i in range(readers)]
+        read = [pool.submit(follower.read) for follower in followers]
+        shown = pool.submit(logs.stdout.read)
+        for i in range(ends):
+            if i % 2:
+                own.restart()
+            else:
+                own.kill_hoistd()
+            grpc.channel_ready_future(clients[0].channel).result(2 * PATIENCE)
+            await_mark(clients[0], job, b"mark-%d\n" % i)
+            clients[0].jobs.SignalJob(name=job.name, signal="USR1")
+        for future in read:
+            assert future.result() == wanted
+        assert shown.result() == wanted
+        assert logs.wait(PATIENCE) == 0
+    assert max(follower.calls for follower in followers) > 2
+    assert ending(clients[0].wait(job)) == ("SUCCEEDED", "EXITED", 0, 0)
+    assert clients[0].output(job).data == wanted
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_readers_cut_at_random_while_the_agent_restarts(own, probe, seed):
-    chosen = random.Random(seed)
-    parts = [f"bytes {chosen.randrange(1, 200000)}" if chosen.random() < 0.5 else f"lines {chosen.randrange(1, 3000)}"
-             for _ in range(40)]
-    steps = ["out ready"] + [step for part in parts for step in (part, f"sleep {chosen.randrange(1, 60)}")]
-    steps[len(steps) // 2:len(steps) // 2] = ["await 10"]
-    alice = own.client("alice")
-    job = alice.start(probe, *words(steps))
-    hoist = own.cli("alice")
-    with concurrent.futures.ThreadPoolExecutor(READERS) as pool, hoist.running("logs", "-f", job.name) as logs:
-        followers = [Follower(own, job, f"{seed} {i}") for i in range(READERS)]
-        read = [pool.submit(follower.read) for follower in followers]
-        shown = pool.submit(logs.stdout.read)
-        own.kill_hoistd()
-        own.restart()
-        own.client("admin").jobs.SignalJob(name=job.name, signal="USR1")
-        own.kill_hoistd()
-        half = len(steps) // 2 + 1
-        wanted = expected(steps[:half - 1]) + b"got signal 10\n" + expected(steps[half:])
-        for future in read:
-            assert future.result(4 * PATIENCE) == wanted
-        assert shown.result(PATIENCE) == wanted
-        assert logs.wait(PATIENCE) == 0
-    assert max(follower.calls for follower in followers) > 2
-    client = own.client("alice")
-    assert ending(client.wait(job)) == ("SUCCEEDED", "EXITED", 0, 0)
-    assert client.output(job).data == wanted
+    read_through_restarts(own, probe, seed, READERS, 25, 2)
+
+
+@pytest.mark.soak
+def test_500_readers_cut_at_random_while_the_agent_restarts(own, probe):
+    read_through_restarts(own, probe, 7, 500, 25, 10)
