@@ -67,7 +67,7 @@ static int start_tail(struct output_start *start, struct output_reader *reader, 
 {
     const Hoist__V1__StreamOutputRequest *request = start->request;
     bool lines = request->start_case == START_CASE(TAIL_LINES);
-    uint64_t offset;
+    uint64_t offset = 0;
     int r = 0;
 
     if (!start->tail_begun)
