@@ -45,8 +45,15 @@ def agent(machine, pki, messages):
     before = machine.things()
     agent = guest_agent.GuestAgent(machine, pki)
     yield agent
+    assert not agent.new_reports()
     agent.stop()
     assert not machine.things() - before
+
+
+@pytest.fixture(scope="session")
+def idle(agent, machine):
+    """What is there with an agent that has no jobs."""
+    return machine.things()
 
 
 @pytest.fixture(scope="session")
@@ -55,9 +62,7 @@ def probe():
 
 
 @pytest.fixture(autouse=True)
-def no_reports(agent, machine):
-    """No test leaves a process, a cgroup or a mount behind, and no sanitizer has complained."""
-    before = machine.things()
+def no_reports(idle, machine):
+    """No test leaves a process, a cgroup, a mount or a file behind."""
     yield
-    assert not machine.things() - before
-    assert not agent.new_reports()
+    assert not machine.things() - idle

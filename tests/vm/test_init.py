@@ -38,16 +38,22 @@ def test_it_is_outside_of_the_limits(alice, agent, machine, probe):
 def test_cpu_used_up(alice, probe):
     """By four processes with 5 % of one CPU together, one of which prints as fast as it can."""
     burners = ["child", "burn", "0", ","] * 3
-    job, said = run_into_timeout(alice, probe, "out", "begun", *burners, "flood", TICK.decode().strip(), cpu_millis=50)
+    job, said = run_into_timeout(alice, probe, "out", "begun", *burners, "flood", "tick", cpu_millis=50)
     assert job.usage.cpu_throttled_usec > 0
     assert said == TICK * (len(said) // len(TICK))
 
 
-def test_disk_used_up(alice):
-    """Three readers wait for the disk; one of them is the command."""
-    job, _ = run_into_timeout(alice, "/bin/sh", "-c", f"echo begun; {READ} & {READ} & exec {READ}",
-                              io_read_bps=512 * KIB, io_write_bps=512 * KIB)
+def test_disk_used_up(alice, probe):
+    """By two readers, while the command prints more than it may write."""
+    script = f"echo begun; {READ} & {READ} & exec {probe} flood tick"
+    job, said = run_into_timeout(alice, "/bin/sh", "-c", script, cpu_millis=500, io_read_bps=512 * KIB,
+                                 io_write_bps=512 * KIB)
     assert 0 < job.usage.io_read_bytes < (TIMEOUT + LATE) * 512 * KIB
+    assert said == TICK * (len(said) // len(TICK))
+
+
+def test_disk_used_up_by_the_command_itself(alice):
+    run_into_timeout(alice, "/bin/sh", "-c", f"echo begun; exec {READ}", io_read_bps=512 * KIB)
 
 
 def test_everything_used_up(alice, probe):
