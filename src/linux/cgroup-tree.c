@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "linux/cgroup-tree.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -137,7 +136,6 @@ int cgroup_tree_open(struct cgroup_tree *ret, struct error *err)
     r = cgroup_tree_parse(mountinfo, cgroup, &tree.mount, &tree.own, &tree.hybrid, err);
     if (r < 0)
         return r;
-    assert(tree.mount);
     tree.fd = open(tree.mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (tree.fd < 0)
         return error_set(err, -errno, "can't open %s: %s", tree.mount, strerror(errno));

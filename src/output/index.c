@@ -135,7 +135,6 @@ int output_index_read(int index_fd, bool nowait, uint64_t position, struct outpu
         *ret_open = false;
         return 0;
     }
-    assert(r < 0);
     return r;
 }
 
@@ -143,7 +142,7 @@ int output_index_find_offset(int index_fd, bool nowait, uint64_t offset,
                              const struct output_gap *gap, uint64_t *ret_position,
                              struct error *err)
 {
-    uint64_t low = 0, high = 0;
+    uint64_t low = 0, high;
     int r;
 
     r = output_index_count(index_fd, &high, err);
@@ -196,7 +195,7 @@ int output_index_find_time(int index_fd, bool nowait, usec_t time, uint64_t *ret
                            struct error *err)
 {
     struct output_entry entry;
-    uint64_t low = 0, high = 0, offset = 0;
+    uint64_t low = 0, high, offset = 0;
     unsigned count;
     bool open;
     int r;
