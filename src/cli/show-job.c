@@ -7,6 +7,7 @@
 #include "api/moment.h"
 #include "api/reason.h"
 #include "base/buffer.h"
+#include "base/id.h"
 #include "base/quantity.h"
 #include "base/signal-name.h"
 #include "base/strv.h"
@@ -14,9 +15,13 @@
 #include "cli/message-emit.h"
 #include "cli/session.h"
 
+/* What else an agent may send in its place isn't shown: ids go to terminals and into scripts. */
 const char *job_id(const Hoist__V1__Job *job)
 {
-    return text_starts_with(job->name, "jobs/") ? job->name + strlen("jobs/") : job->name;
+    const char *text = text_starts_with(job->name, "jobs/") ? job->name + strlen("jobs/") : "";
+    struct id id;
+
+    return id_parse(text, &id) == 0 ? text : "(no id)";
 }
 
 /* ---- words ---- */
@@ -32,14 +37,27 @@ static bool needs_quotes(const ProtobufCBinaryData *word)
     return word->len == 0;
 }
 
+/* A quote within quotes: out of them, a quote by itself, and into them again. */
+static int append_quoted(struct buffer *out, const ProtobufCBinaryData *word)
+{
+    int r = buffer_append_text(out, "'");
+
+    for (size_t at = 0; r == 0 && at < word->len;) {
+        const uint8_t *quote = memchr(word->data + at, '\'', word->len - at);
+        size_t length = quote ? (size_t)(quote - word->data) - at : word->len - at;
+
+        r = utf8_append_escaped(out, word->data + at, length);
+        if (r == 0 && quote)
+            r = buffer_append_text(out, "'\\''");
+        at += length + (quote ? 1 : 0);
+    }
+    return r < 0 ? r : buffer_append_text(out, "'");
+}
+
 static int append_word(struct buffer *out, const ProtobufCBinaryData *word)
 {
-    bool quoted = needs_quotes(word);
-    int r = quoted ? buffer_append_text(out, "'") : 0;
-
-    if (r == 0 && word->len > 0)
-        r = utf8_append_escaped(out, word->data, word->len);
-    return r == 0 && quoted ? buffer_append_text(out, "'") : r;
+    return needs_quotes(word) ? append_quoted(out, word)
+                              : utf8_append_escaped(out, word->data, word->len);
 }
 
 char *job_command_text(const Hoist__V1__Job *job)
