@@ -12,6 +12,12 @@ void rpc_start_job(struct agent_call *call)
     _cleanup_job_spec_ struct job_spec spec = JOB_SPEC_NULL;
     int r;
 
+    if (atomic_load(&call->agent->shutting_down)) {
+        api_error_set(&call->error, HOIST__V1__REASON__REASON_SHUTTING_DOWN,
+                      "the agent is going down and starts no more jobs; try again");
+        agent_call_finish_error(call);
+        return;
+    }
     if (job_spec_from_request(call->agent, request, &spec, &call->error) < 0) {
         agent_call_finish_error(call);
         return;
