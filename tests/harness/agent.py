@@ -29,8 +29,9 @@ class DevAgentFailed(AssertionError):
 
 
 class Agent:
-    def __init__(self, settings=None, launcher=None):
+    def __init__(self, settings=None, launcher=None, build=BUILD):
         """`settings` are keys of hoistd.yaml, `launcher` keys of launcher.conf."""
+        self.build = build
         self.dir = tempfile.mkdtemp(prefix="hoist-test-")
         os.chmod(self.dir, 0o711)
         self.clients = []
@@ -52,7 +53,7 @@ class Agent:
     def _dev_agent(self, command, *arguments):
         done = subprocess.run([f"{TOP}/tools/dev-agent", command, self.dir, *arguments], text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=5 * PATIENCE,
-                              env={**NO_LEAKS, **os.environ, "HOIST_BUILD": BUILD})
+                              env={**NO_LEAKS, **os.environ, "HOIST_BUILD": self.build})
         if done.returncode != 0:
             raise DevAgentFailed(done.stderr)
         return done.stdout

@@ -177,13 +177,15 @@ def test_output_that_cannot_be_written_is_told(own, alice, probe):
 def no_more_cgroups(own, number):
     """The kernel refuses cgroups below the agent's root beyond so many."""
     path = f"{traces.cgroup_root(own)}/cgroup.max.descendants"
+    with open(path) as file:
+        before = file.read()
     with open(path, "w") as file:
         file.write(str(number))
     try:
         yield
     finally:
         with open(path, "w") as file:
-            file.write("max")
+            file.write(before)
 
 
 @pytest.mark.parametrize("number,name", [(0, "p-alice"), (2, "init"), (3, "cmd")])

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
 import grpc
@@ -280,6 +281,18 @@ def test_records_that_are_no_database(own, state):
     with another_agent(own, "--state", state) as second:
         said = waiting.read_until(second.stderr, b"jobs.db").decode()
     assert "Sanitizer" not in said
+
+
+def test_hoistd_ends_when_its_launcher_says_nothing(own):
+    uid = os.stat(f"{own.dir}/state").st_uid
+    silent, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with silent, its:
+        done = subprocess.run([os.path.realpath(f"{BUILD}/hoistd"), "--config", f"{own.dir}/hoistd.yaml"], user=uid,
+                              group=uid, extra_groups=[], pass_fds=[its.fileno()], stdin=subprocess.DEVNULL, cwd="/",
+                              capture_output=True, text=True, timeout=PATIENCE + 10,
+                              env={**NO_LEAKS, "HOIST_LAUNCHER_FD": str(its.fileno())})
+    assert done.returncode == 1 and "Sanitizer" not in done.stderr
+    assert "hoist-launcher: it doesn't answer" in done.stderr or "has not answered in time" in done.stderr
 
 
 def test_key_that_others_can_read(own, state):
