@@ -13,8 +13,6 @@
 #include "cli/session.h"
 #include "cli/when.h"
 
-#define EXIT_INTERRUPTED 130 /* as a shell says of a program that ^C ended */
-
 /* More are more than one connection carries at once (SETTINGS_MAX_CONCURRENT_STREAMS). */
 #define JOBS_MAX 100
 

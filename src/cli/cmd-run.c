@@ -18,8 +18,6 @@
 #include "cli/session.h"
 #include "cli/show-job.h"
 
-#define EXIT_INTERRUPTED 130 /* as a shell says of a program that ^C ended */
-
 /* One run: a job, its output on the way, and how often the user has said stop. */
 struct run {
     struct session *session;

@@ -15,9 +15,10 @@ struct session;
 /* Exit codes of hoist itself; `run` and `wait` return the job's (cli/exit-code.h). */
 enum {
     EXIT_OK = 0,
-    EXIT_FAILED = 1,  /* the agent said no, or could not be reached */
-    EXIT_USAGE = 2,   /* the command line is wrong */
-    EXIT_HOIST = 125, /* run and wait: hoist itself failed, so no job's code can be given */
+    EXIT_FAILED = 1,        /* the agent said no, or could not be reached */
+    EXIT_USAGE = 2,         /* the command line is wrong */
+    EXIT_HOIST = 125,       /* run and wait: hoist itself failed, so no job's code can be given */
+    EXIT_INTERRUPTED = 130, /* as a shell says of a program that ^C ended */
 };
 
 struct command {
