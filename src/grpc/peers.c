@@ -14,6 +14,7 @@
 struct peers_address {
     char text[PEERS_ADDRESS_MAX]; /* the key */
     unsigned connections;
+    unsigned unauthenticated; /* of them */
     UT_hash_handle hh;
 };
 
@@ -94,6 +95,12 @@ static void address_put(struct peers *peers, struct peers_address *address)
     free(address);
 }
 
+/* Whoever connects and says nothing must not keep all the others from saying something. */
+static unsigned share_of_one(unsigned limit)
+{
+    return MAX(limit / 2, 1U);
+}
+
 /* Under the lock. */
 static int enter(struct peers *peers, struct peers_charge *charge, const char **ret_reason)
 {
@@ -116,7 +123,13 @@ static int enter(struct peers *peers, struct peers_charge *charge, const char **
         *ret_reason = "too many connections from this address";
         return -EDQUOT;
     }
+    if (address->unauthenticated >= share_of_one(peers->limits.unauthenticated_connections)) {
+        *ret_reason = "too many connections from this address that haven't finished their "
+                      "handshake";
+        return -EDQUOT;
+    }
     address->connections++;
+    address->unauthenticated++;
     peers->connections++;
     peers->unauthenticated++;
     charge->is_counted = true;
@@ -152,6 +165,17 @@ static struct peers_principal *principal_get(struct peers *peers, const char *na
     return principal;
 }
 
+/* One fewer that hasn't. */
+static void authenticated(struct peers *peers, const struct peers_charge *charge)
+{
+    struct peers_address *address = NULL;
+
+    HASH_FIND_STR(peers->addresses, charge->address, address);
+    if (address)
+        address->unauthenticated--;
+    peers->unauthenticated--;
+}
+
 /* Under the lock. */
 static int authenticate(struct peers *peers, const char *name, struct peers_charge *charge)
 {
@@ -162,7 +186,7 @@ static int authenticate(struct peers *peers, const char *name, struct peers_char
     if (principal->connections >= peers->limits.connections_per_principal)
         return -EDQUOT;
     principal->connections++;
-    peers->unauthenticated--;
+    authenticated(peers, charge);
     charge->is_authenticated = true;
     charge->principal = principal;
     return 0;
@@ -184,13 +208,13 @@ static void leave(struct peers *peers, struct peers_charge *charge)
     struct peers_address *address = NULL;
     struct peers_principal *principal = charge->principal;
 
+    if (!charge->is_authenticated)
+        authenticated(peers, charge);
     HASH_FIND_STR(peers->addresses, charge->address, address);
     if (address) {
         address->connections--;
         address_put(peers, address);
     }
-    if (!charge->is_authenticated)
-        peers->unauthenticated--;
     if (principal && --principal->connections == 0) {
         HASH_DEL(peers->principals, principal);
         free(principal);

@@ -56,6 +56,26 @@ static void test_enter_caps_an_address_and_the_unauthenticated(void **state)
     peers_free(peers);
 }
 
+static void test_enter_leaves_room_for_other_addresses(void **state)
+{
+    struct peers *peers = new_peers(&(struct grpc_server_limits){.unauthenticated_connections = 4});
+    struct peers_charge silent[3], other;
+    const char *reason = NULL;
+
+    assert_int_equal(peers_enter(peers, "1.1.1.1", &silent[0], &reason), 0);
+    assert_int_equal(peers_enter(peers, "1.1.1.1", &silent[1], &reason), 0);
+    assert_int_equal(peers_enter(peers, "1.1.1.1", &silent[2], &reason), -EDQUOT);
+    assert_int_equal(peers_enter(peers, "1.1.1.2", &other, &reason), 0);
+    assert_int_equal(peers_authenticate(peers, "alice", &silent[1]), 0);
+    assert_int_equal(peers_enter(peers, "1.1.1.1", &silent[2], &reason), 0);
+    peers_leave(peers, &silent[2]);
+    assert_int_equal(peers_enter(peers, "1.1.1.1", &silent[2], &reason), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
+        peers_leave(peers, &silent[i]);
+    peers_leave(peers, &other);
+    peers_free(peers);
+}
+
 static void test_authenticate_caps_a_principal(void **state)
 {
     struct peers *peers = new_peers(
@@ -104,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_enter_caps_connections),
         cmocka_unit_test(test_enter_caps_an_address_and_the_unauthenticated),
+        cmocka_unit_test(test_enter_leaves_room_for_other_addresses),
         cmocka_unit_test(test_authenticate_caps_a_principal),
         cmocka_unit_test(test_close_tells_who_is_the_last),
     };
