@@ -10,7 +10,7 @@
 #include "worker/operation.h"
 
 /*
- * The end of a job: hoist-init is gone, or there never was one.
+ * The end of a job: hoist-init is gone or has nothing more to say, or there never was one.
  *
  * First the cgroups are removed, since with that come the last figures, which decide whether it was
  * an OOM kill. Then the final state is set and recorded, and who waits is told. A removal that

@@ -88,7 +88,7 @@ struct job {
 
     struct job_start start;
     struct pidref init;
-    bool process_ended; /* hoist-init is gone, or there never was one */
+    bool process_ended; /* hoist-init is gone, has said its last and can't go, or never was */
     bool rebooted;      /* it ran in an earlier boot of the host */
 
     int state_fd;
@@ -118,6 +118,7 @@ struct job {
 
     sd_event_source *process_source;
     sd_event_source *said_source;
+    sd_event_source *exit_timer;     /* from the exit record to the end of hoist-init */
     sd_event_source *patience_timer; /* with hoist-init at the start, with the spawner at the end */
     sd_event_source *kill_timer;
     sd_event_source *remove_timer;

@@ -19,6 +19,24 @@
  * deaf. */
 #define SAID_POLL (100 * USEC_PER_MSEC)
 
+/*
+ * The exit record is the last thing that hoist-init does, but as PID 1 it ends only when all of its
+ * job have ended, and a task that waits for a disk or a dead server may not do so for hours. The
+ * record is not held up for longer than this.
+ */
+#define EXIT_PATIENCE (1 * USEC_PER_SEC)
+
+static int exit_is_overdue(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct job *job = userdata;
+
+    (void)source, (void)usec;
+    source_drop(&job->exit_timer);
+    job->process_ended = true;
+    job_advance(job);
+    return 0;
+}
+
 bool job_was_executed(const struct job *job)
 {
     if (!job->has_said)
@@ -38,6 +56,8 @@ void job_read_said(struct job *job)
     job->has_said = true;
     if (said.progress.phase == STATE_PHASE_STOPPING)
         job_notice_stopping(job);
+    if (said.has_exit && job->process_source && !job->exit_timer)
+        (void)job_arm(job, &job->exit_timer, clock_boot() + EXIT_PATIENCE, exit_is_overdue);
 }
 
 static int said_more(sd_event_source *source, const struct inotify_event *event, void *userdata)
@@ -99,4 +119,5 @@ void job_unwatch(struct job *job)
 {
     source_drop(&job->process_source);
     source_drop(&job->said_source);
+    source_drop(&job->exit_timer);
 }

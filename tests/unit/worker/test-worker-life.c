@@ -342,6 +342,28 @@ static void test_removal_that_is_busy_is_tried_again(void **state)
     job_info_free(job);
 }
 
+/* As with a task in it that waits for a dead server: PID 1 can't go before it. */
+static void test_exit_record_is_believed_although_init_does_not_go(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    fixture->host.busy = 1;
+    fake_says_exit(init, CLD_EXITED, 7, 0);
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_FAILED);
+    assert_int_equal(job->exit_code, 7);
+    assert_true(job->output.complete);
+    assert_int_equal(job->pid, 0);
+    job_info_free(job);
+    fake_dies(init);
+    fixture_settle(fixture);
+    assert_int_equal(fixture->ended, 1);
+    assert_false(init->grouped);
+}
+
 static void test_end_is_told_although_the_disk_is_full(void **state)
 {
     struct fixture *fixture = *state;
@@ -377,6 +399,7 @@ int main(void)
         WITH_FIXTURE(test_start_gives_the_job_its_environment),
         WITH_FIXTURE(test_cancelled_start_goes_on),
         WITH_FIXTURE(test_removal_that_is_busy_is_tried_again),
+        WITH_FIXTURE(test_exit_record_is_believed_although_init_does_not_go),
         WITH_FIXTURE(test_end_is_told_although_the_disk_is_full),
     };
 
