@@ -3,7 +3,7 @@
 
 import pytest
 
-from harness.api import amounts, ending
+from harness.api import amounts, ending, word
 
 KIB, MIB = 1 << 10, 1 << 20
 BLOCK = 64 * KIB
@@ -46,3 +46,28 @@ def test_writing_takes_as_long_as_its_limit_says(alice, agent, machine, probe, l
     usage = alice.stop(job, grace=0).usage
     assert end - begin > 2
     assert usage.io_write_bytes >= 48 * BLOCK and usage.io_write_ops >= 48
+
+
+def slow_read(bps):
+    """A read that its limit holds for BLOCK / bps seconds, in which nothing can kill it."""
+    return f"dd if=/srv/data of=/dev/null bs={BLOCK} count=1 iflag=direct", amounts(io_read_bps=bps)
+
+
+def test_stop_answers_though_a_process_can_not_be_killed_yet(alice):
+    command, limits = slow_read(5 * KIB)
+    job = alice.start("/bin/sh", "-c", f"exec {command}", limits=limits)
+    stopping = alice.stop(job, grace=0)
+    assert word("JobState", stopping.state) == "STOPPING"
+    assert stopping.processes_blocked == 1
+    assert ending(alice.wait(job)) == ("STOPPED", "STOPPED_BY_USER", None, 9)
+
+
+def test_end_is_told_though_a_process_can_not_be_killed_yet(alice, agent, machine):
+    """hoist-init gives the child five seconds to go, then writes down how the command ended."""
+    command, limits = slow_read(4 * KIB)
+    job = alice.run("/bin/sh", "-c", f"{command} & echo bye; exit 3", limits=limits)
+    assert ending(job) == ("FAILED", "EXITED", 3, 0)
+    assert alice.output(job).stdout == b"bye\n"
+    cgroup = agent.cgroup(job)
+    assert machine.read(f"{cgroup}/cgroup.procs") != ""
+    machine.sh(f"while [ -e {cgroup} ]; do usleep 50000; done")
