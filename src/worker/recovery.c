@@ -160,7 +160,18 @@ static void recover_record(struct worker *worker, const struct store_record *rec
     resume_job(job);
 }
 
-/* Its specification is written before anything is started: torn, there is nothing to adopt. */
+/*
+ * Its specification is written before anything is started: torn or missing, there is nothing to
+ * adopt. What can't be read for want of memory or descriptors may be whole.
+ */
+static void specification_unread(struct worker *worker, const struct id *id, struct error *err)
+{
+    bool is_torn = err->code == -EPROTO || err->code == -ENOENT || err->code == -EFBIG;
+
+    if (!is_torn || job_dir_remove(worker->dir.jobs, id, err) < 0)
+        worker_tell_trouble(worker, NULL, err);
+}
+
 static void recover_directory(struct worker *worker, const struct id *id)
 {
     _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
@@ -168,8 +179,7 @@ static void recover_directory(struct worker *worker, const struct id *id)
     struct job *job;
 
     if (job_dir_read_specification(worker->dir.jobs, id, &specification, &err) < 0) {
-        if (job_dir_remove(worker->dir.jobs, id, &err) < 0)
-            worker_tell_trouble(worker, NULL, &err);
+        specification_unread(worker, id, &err);
         return;
     }
     job = job_new(worker, &specification);

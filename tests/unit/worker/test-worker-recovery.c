@@ -205,6 +205,25 @@ static void test_torn_directory_is_removed(void **state)
     assert_int_equal(fixture_directories(fixture), 0);
 }
 
+/* EISDIR stands for EMFILE, ENOMEM, EIO: nothing that says that the job is no more. */
+static void test_directory_that_can_not_be_read_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    struct id id;
+    char name[ID_TEXT_MAX], path[160];
+
+    assert_int_equal(id_new(&id), 0);
+    snprintf(path, sizeof(path), "%s/jobs/%s", fixture->dir, id_format(&id, name));
+    fixture_close(fixture);
+    assert_int_equal(mkdir(path, 0700), 0);
+    strcat(path, "/spec");
+    assert_int_equal(mkdir(path, 0700), 0);
+    fixture_open(fixture);
+    assert_int_equal(fixture_directories(fixture), 1);
+    assert_int_equal(fixture->troubles, 1);
+    assert_int_equal(rmdir(path), 0);
+}
+
 static void test_cgroup_of_no_job_is_removed(void **state)
 {
     struct fixture *fixture = *state;
@@ -296,6 +315,7 @@ int main(void)
         WITH_FIXTURE(test_start_never_acknowledged_is_ended),
         WITH_FIXTURE(test_directory_without_a_record_is_adopted),
         WITH_FIXTURE(test_torn_directory_is_removed),
+        WITH_FIXTURE(test_directory_that_can_not_be_read_stays),
         WITH_FIXTURE(test_cgroup_of_no_job_is_removed),
         WITH_FIXTURE(test_uid_of_a_job_found_again_stays_taken),
         WITH_FIXTURE(test_second_agent_is_refused_by_pid),
