@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -222,6 +223,7 @@ static int config_read_flags(struct config *config, int argc, char **argv,
     for (int at = 1; at < argc;) {
         int r = 0;
 
+        assert(argv[at]);
         if (request_from_flag(argv[at], request)) {
             at++;
         } else if (text_starts_with(argv[at], "--config") && strcspn(argv[at], "=") == 8) {

@@ -50,8 +50,8 @@ class Agent:
             shutil.rmtree(self.dir)
             raise
 
-    def _dev_agent(self, command, *arguments):
-        done = subprocess.run([f"{TOP}/tools/dev-agent", command, self.dir, *arguments], text=True,
+    def _dev_agent(self, command, *arguments, within=()):
+        done = subprocess.run([*within, f"{TOP}/tools/dev-agent", command, self.dir, *arguments], text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=5 * PATIENCE,
                               env={**NO_LEAKS, **os.environ, "HOIST_BUILD": self.build})
         if done.returncode != 0:
@@ -125,8 +125,9 @@ class Agent:
         os.kill(pid, number)
         waiting.process_end(pid)
 
-    def restart(self):
-        self._dev_agent("restart")
+    def restart(self, within=()):
+        """`within`: a command that runs the one behind it."""
+        self._dev_agent("restart", within=within)
 
     def down(self):
         """Stops it and removes its directory; raises when something is left."""

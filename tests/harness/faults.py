@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import uuid
 
 from harness import waiting
 from harness.records import hoistd_away
@@ -45,6 +46,21 @@ def small_disk(agent, size):
         with hoistd_away(agent):
             subprocess.run(["umount", "-l", path], check=True)
         agent.client("admin").agent.Ping()
+
+
+def reboot(agent, directory, *pids):
+    """As if the host had been restarted: the agent and these processes are killed, and the boot id is another one when
+    the agent comes back. `directory` is for a file."""
+    hoistd = agent.hoistd_pid
+    os.kill(agent.launcher_pid, signal.SIGKILL)
+    waiting.process_end(hoistd)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        waiting.process_end(pid)
+    with open(f"{directory}/boot_id", "w") as file:
+        file.write(f"{uuid.uuid4()}\n")
+    agent.restart(within=["unshare", "--mount", "sh", "-ec", 'mount --bind "$0" /proc/sys/kernel/random/boot_id; '
+                          'exec "$@"', f"{directory}/boot_id"])
 
 
 def fill(path, leave=0):

@@ -10,13 +10,12 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 
 import grpc
 import pytest
 
 from harness import BUILD, PATIENCE, TOP, faults, records, relay, traces, waiting
-from harness.agent import NO_LEAKS, Agent
+from harness.agent import Agent
 from harness.api import Client, error_info, message, word
 from harness.certificates import CN, O, Authority, environment
 from harness.http2 import Connection, message as framed
@@ -341,11 +340,7 @@ def hoist_init_killed_while_the_job_runs(scene):
 @provokes("HOST_REBOOTED")
 def another_boot_id(scene):
     job = scene.running()
-    with open(f"{scene.directory}/boot_id", "w") as file:
-        file.write("11111111-2222-4333-8444-555555555555\n")
-    subprocess.run(["unshare", "--mount", "sh", "-ec", 'mount --bind "$1" /proc/sys/kernel/random/boot_id; '
-                    'exec "$2" restart "$3"', "sh", f"{scene.directory}/boot_id", f"{TOP}/tools/dev-agent",
-                    scene.own.dir], check=True, env={**NO_LEAKS, **os.environ, "HOIST_BUILD": BUILD})
+    faults.reboot(scene.own, scene.directory, job.pid)
     job_reason(scene.own.client("alice"), job, "HOST_REBOOTED")
     scene.own.restart()
 

@@ -11,7 +11,7 @@ import subprocess
 import grpc
 import pytest
 
-from harness import BUILD, PATIENCE, TOP, records, traces, waiting
+from harness import BUILD, PATIENCE, faults, records, traces, waiting
 from harness.agent import NO_LEAKS, Agent
 from harness.api import ending, refused, seconds, word
 from test_output import pattern
@@ -163,22 +163,18 @@ def test_a_job_without_a_record_is_adopted_and_one_without_its_job_is_lost(own, 
 
 
 def test_jobs_of_before_a_reboot_are_lost(own, alice, probe, tmp_path):
-    """The boot id of the host is another one when the agent comes back."""
     job = ready(alice, alice.start(probe, "out", "ready", ",", "forever"))
     over = alice.run("sh", "-c", "exit 6")
-    (tmp_path / "boot_id").write_text("11111111-2222-4333-8444-555555555555\n")
-    subprocess.run(["unshare", "--mount", "sh", "-ec", 'mount --bind "$1" /proc/sys/kernel/random/boot_id; '
-                    'exec "$2" restart "$3"', "sh", f"{tmp_path}/boot_id", f"{TOP}/tools/dev-agent", own.dir],
-                   check=True, timeout=5 * PATIENCE, env={**NO_LEAKS, **os.environ, "HOIST_BUILD": BUILD})
+    faults.reboot(own, tmp_path, job.pid)
     client = own.client("alice")
     lost = client.jobs.GetJob(name=job.name)
     assert ending(lost) == ("LOST", "LOST", None, 0) and word("Reason", lost.reason) == "HOST_REBOOTED"
-    assert "restarted" in lost.error and client.output(job).data == b"ready\n"
+    assert "restarted" in lost.error
+    assert client.output(job).data == b"ready\n" and client.output(job).summary.complete
     assert ending(client.jobs.GetJob(name=over.name)) == ("FAILED", "EXITED", 6, 0)
-    waiting.process_end(job.pid)
-    traces.assert_gone(own, job)
     own.restart()
     assert ending(own.client("alice").jobs.GetJob(name=job.name)) == ("LOST", "LOST", None, 0)
+    traces.assert_gone(own, job)
 
 
 def test_sigterm_to_hoistd_drains_and_the_launcher_starts_another(own, alice, probe):

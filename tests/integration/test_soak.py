@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The large numbers, only in `make soak`: 50 clients of ten million lines, 10,000 jobs. Figures go to docs/soak.md."""
+
+import concurrent.futures
+import glob
+import hashlib
+import os
+import subprocess
+import time
+
+import pytest
+
+from harness import PATIENCE, process, traces
+from harness.api import message
+from harness.cli import HOIST
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
+
+LINES = 10_000_000
+CLIENTS = 50
+RUNS = 300
+JOBS = 10_000
+LONG = 1800
+
+
+def sha256_of(file):
+    """(sha256, bytes) of a pipe that is read to its end."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+        size += len(chunk)
+    return digest.hexdigest(), size
+
+
+@pytest.fixture(scope="module")
+def local_seq():
+    """(sha256, bytes) of what seq prints here."""
+    with subprocess.Popen(["seq", "1", str(LINES)], stdout=subprocess.PIPE) as seq:
+        return sha256_of(seq.stdout)
+
+
+def followed(hoist, job):
+    with subprocess.Popen([HOIST, "logs", "-f", job], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=hoist.environment, stdin=subprocess.DEVNULL) as follower:
+        told = sha256_of(follower.stdout)
+        assert follower.wait(PATIENCE) == 0, follower.stderr.read()
+    return told
+
+
+def test_fifty_clients_of_ten_million_lines(hoist, agent, local_seq, record_property):
+    begin = time.monotonic()
+    job = hoist("start", "-q", "--", "seq", "1", str(LINES), check=0).stdout.strip()
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+        told = list(pool.map(lambda _: followed(hoist, job), range(CLIENTS)))
+    seconds = time.monotonic() - begin
+    assert set(told) == {local_seq}
+    record_property("clients", CLIENTS)
+    record_property("bytes each", f"{local_seq[1]:,}")
+    record_property("seconds", f"{seconds:.0f}")
+    record_property("MiB/s in all", f"{CLIENTS * local_seq[1] / seconds / 2**20:.0f}")
+    record_property("hoistd's most memory", f"{process.memory(agent.hoistd_pid, 'VmHWM') >> 20} MiB")
+
+
+def test_run_of_ten_million_lines(hoist, local_seq, record_property):
+    begin = time.monotonic()
+    with subprocess.Popen([HOIST, "run", "--", "seq", "1", str(LINES)], stdout=subprocess.PIPE,
+                          env=hoist.environment, stdin=subprocess.DEVNULL) as run:
+        told = sha256_of(run.stdout)
+    assert (run.returncode, told) == (0, local_seq)
+    record_property("sha256", told[0])
+    record_property("seconds", f"{time.monotonic() - begin:.1f}")
+
+
+def test_run_returns_seven_with_both_streams_each_time(hoist, record_property):
+    def run(_):
+        done = hoist("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
+        return done.returncode, done.stdout, done.stderr
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(run, range(RUNS))) == {(7, "out\n", "err\n")}
+    record_property("runs", RUNS)
+
+
+def cgroups_of_jobs(agent):
+    root = traces.cgroup_root(agent)
+    return [path for path in glob.glob(f"{root}/p-*/*") if os.path.isdir(path)]
+
+
+def processes_of_jobs(agent):
+    """hoist-inits of this agent, and what runs below them."""
+    listed = subprocess.run(["pgrep", "-u", str(os.stat(f"{agent.dir}/state").st_uid), "-x", "hoist-init"],
+                            capture_output=True, text=True).stdout
+    return listed.split()
+
+
+def test_ten_thousand_short_jobs_leave_nothing(make_agent, probe, record_property):
+    agent = make_agent()
+    users = [agent.client(name) for name in ("alice", "bob", "admin") for _ in range(4)]
+    for user in users:
+        user.agent.Ping()  # so that its connection is among what was open before
+    with process.bounded(agent.hoistd_pid, users[0].agent.Ping, grows=64 << 20):
+        begin = time.monotonic()
+
+        def live(i):
+            client = users[i % len(users)]
+            job = client.wait(client.start(probe, "lines", str(i % 100), "exit", str(i % 251)), timeout=LONG)
+            assert (job.exit_code, message("Cause").Name(job.cause)) == (i % 251, "CAUSE_EXITED"), job
+            return client, job.name
+
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            ended = list(pool.map(live, range(JOBS)))
+        seconds = time.monotonic() - begin
+        assert len({name for _, name in ended}) == JOBS
+        assert cgroups_of_jobs(agent) == [] and processes_of_jobs(agent) == []
+
+        info = users[0].agent.GetInfo()
+        assert (info.jobs_running, info.jobs_kept) == (0, JOBS)
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            list(pool.map(lambda each: each[0].jobs.DeleteJob(name=each[1]), ended))
+        assert users[0].agent.GetInfo().jobs_kept == 0
+        assert list(traces.directories(agent)) == []
+    record_property("jobs", f"{JOBS:,}")
+    record_property("seconds", f"{seconds:.0f}")
+    record_property("jobs/s", f"{JOBS / seconds:.0f}")
+    record_property("hoistd's most memory", f"{process.memory(agent.hoistd_pid, 'VmHWM') >> 20} MiB")
