@@ -21,6 +21,7 @@ from harness import BUILD, PATIENCE
 MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio_rng"]
 AGENT_PORT = 7443
 PROGRAMS = ("hoist-launcher", "hoistd", "hoist-init", "probe")
+TOOLS = ("strace",)
 DIRECTORIES = ("dev", "proc", "sys", "run", "tmp", "mnt", "bin", "etc", "opt/hoist", "srv", "var/lib", "var/log",
                "var/tmp")
 DATA_SIZE = 16 << 20
@@ -63,9 +64,9 @@ def fill_root(root, files):
     for name in subprocess.run([recipe.find_busybox(), "--list"], capture_output=True, text=True).stdout.split():
         if name != "busybox":
             os.symlink("busybox", f"{root}/bin/{name}")
-    for name in PROGRAMS:
-        shutil.copy(os.path.realpath(f"{BUILD}/{name}"), f"{root}/opt/hoist/{name}")
-        for library in libraries(f"{BUILD}/{name}"):
+    for program in [f"{BUILD}/{name}" for name in PROGRAMS] + [shutil.which(name) for name in TOOLS]:
+        shutil.copy(os.path.realpath(program), f"{root}/opt/hoist/{os.path.basename(program)}")
+        for library in libraries(program):
             os.makedirs(os.path.dirname(f"{root}{library}"), exist_ok=True)
             shutil.copy(library, f"{root}{library}")
     for path, (mode, data) in {"/srv/data": (0o644, os.urandom(DATA_SIZE)), **files}.items():
