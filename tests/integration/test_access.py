@@ -248,7 +248,7 @@ def read_to_end(connection):
 
 
 def alert(agent, *, preface=b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", **options):
-    """The words of the alert with which the agent ends a TLS connection; with TLS 1.3 it may come after the handshake."""
+    """The words of the alert that ends a TLS connection; with TLS 1.3 it may come after the handshake."""
     with pytest.raises(ssl.SSLError) as error, connect(agent) as plain:
         with tls_context(agent, **options).wrap_socket(plain, server_hostname="localhost") as connection:
             connection.send(preface)

@@ -76,7 +76,8 @@ def assert_start_fails(own, alice, code, reason, words):
     waiting.path_gone(traces.cgroup_of(own, job))
     log = own.wait_log(f"rpc=GetJob job={traces.uuid_of(job)}")
     lines = [line for line in log.splitlines() if traces.uuid_of(job) in line]
-    assert [line for line in lines if "job ended" in line and f"cause=START_FAILED exit_code=-1 reason={reason}" in line]
+    end = f"cause=START_FAILED exit_code=-1 reason={reason}"
+    assert [line for line in lines if "job ended" in line and end in line]
     assert [line for line in lines if f"rpc=StartJob job={traces.uuid_of(job)} outcome={code} reason={reason}" in line]
 
 

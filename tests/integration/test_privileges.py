@@ -98,8 +98,8 @@ def test_hoist_init_keeps_only_what_it_needs(agent, job):
 
 
 def test_hoist_init_binary_needs_no_interpreter():
-    headers = subprocess.run(["readelf", "-lW", os.path.realpath(f"{BUILD}/hoist-init")], capture_output=True, text=True,
-                             check=True).stdout
+    binary = os.path.realpath(f"{BUILD}/hoist-init")
+    headers = subprocess.run(["readelf", "-lW", binary], capture_output=True, text=True, check=True).stdout
     assert "LOAD" in headers and "INTERP" not in headers and "DYNAMIC" not in headers
 
 

@@ -83,7 +83,8 @@ def test_jobs_run_on(own, alice, probe, how):
 
 def test_what_happens_while_hoistd_is_away(own, alice, probe):
     """An exit, a timeout, a stop under way, and a hoist-init that is killed."""
-    exits = ready(alice, alice.start(probe, "out", "ready", ",", "await", "10", ",", "bytes", "100000", ",", "exit", "7"))
+    waits = ["out", "ready", ",", "await", "10", ","]
+    exits = ready(alice, alice.start(probe, *waits, "bytes", "100000", ",", "exit", "7"))
     times_out = ready(alice, alice.start(probe, "out", "ready", ",", "ignore", "15", ",", "tree", "2",
                                          timeout=seconds(1), grace=seconds(0.2)))
     stops = ready(alice, alice.start(probe, "ignore", "15", ",", "out", "ready", ",", "tree", "2"))
@@ -145,7 +146,8 @@ def test_the_command_line_says_how_to_go_on_when_it_is_cut(own, alice, probe):
 
 
 def test_a_job_without_a_record_is_adopted_and_one_without_its_job_is_lost(own, alice, probe):
-    adopted = ready(alice, alice.start(probe, "out", "ready", ",", "await", "10", ",", "exit", "5", display_name="kept"))
+    waits = ["out", "ready", ",", "await", "10", ","]
+    adopted = ready(alice, alice.start(probe, *waits, "exit", "5", display_name="kept"))
     orphan = "01234567-89ab-4cde-8f01-23456789abcd"
     with records.hoistd_away(own):
         records.remove(own, adopted)
