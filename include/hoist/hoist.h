@@ -137,7 +137,7 @@ struct hoist_options {
     size_t size;
     const char *state_dir;   /* required; 0700 and ours; made when it is missing */
     const char *init_path;   /* hoist-init; NULL: the installed one */
-    const char *cgroup_root; /* name of the jobs' root below our own cgroup; NULL: "hoist" */
+    const char *cgroup_root; /* below our own cgroup, one state directory's alone; NULL: its own */
     uid_t uid_low, uid_high; /* uids for jobs when root; both 0: 1900065536 to 1900131071 */
     uint64_t retain_usec;    /* how long ended jobs are kept; 0: 24 h; HOIST_FOREVER */
     hoist_ended_fn *ended;   /* may be NULL */

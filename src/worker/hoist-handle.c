@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
@@ -178,6 +179,24 @@ static bool is_root(void)
     return geteuid() == 0;
 }
 
+#define CGROUP_ROOT_MAX 64
+
+/*
+ * The state directory's own cgroup root. One for all would let a program take the jobs of another
+ * for strays without a record, and end them. A directory that can't be made or looked at has any
+ * name here: opening it fails a moment later and says why.
+ */
+static const char *name_cgroup_root(const char *state_dir, char name[static CGROUP_ROOT_MAX])
+{
+    struct stat st = {.st_ino = 0};
+
+    (void)mkdir(state_dir, 0700);
+    (void)stat(state_dir, &st);
+    snprintf(name, CGROUP_ROOT_MAX, "hoist-%llx-%llx", (unsigned long long)st.st_dev,
+             (unsigned long long)st.st_ino);
+    return name;
+}
+
 /*
  * As root hoist-init gets the lowest uid of the range for itself: it must not have root's, whose
  * writes eat the file system's reserve, nor a job's.
@@ -186,8 +205,10 @@ static int make_spawner(struct hoist *hoist, const struct hoist_options *options
                         uid_t high, struct spawner **ret, struct error *err)
 {
     const char *const hidden[] = {options->state_dir, NULL};
+    char own_root[CGROUP_ROOT_MAX];
     const struct spawn_options spawn = {
-        .cgroup_root = options->cgroup_root,
+        .cgroup_root = options->cgroup_root ? options->cgroup_root
+                                            : name_cgroup_root(options->state_dir, own_root),
         .init_path = options->init_path ? options->init_path : HOIST_INIT_PATH,
         .agent_uid = is_root() ? low : geteuid(),
         .agent_gid = is_root() ? low : getegid(),
