@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/dispositions.h"
 #include "base/error.h"
 #include "init/syscalls.h"
 
@@ -25,15 +26,6 @@ static int check_pid(struct error *err)
         return error_set(err, -EPERM,
                          "hoist-init is PID 1 of a job and is started by hoist-launcher only");
     return 0;
-}
-
-/* Real-time signals included; what the C library keeps for itself (EINVAL) was never changed. */
-static void reset_dispositions(void)
-{
-    const struct sigaction plain = {.sa_handler = SIG_DFL};
-
-    for (int signal = 1; signal < _NSIG; signal++)
-        (void)sigaction(signal, &plain, NULL);
 }
 
 /* All of them: hoist-init reads its signals from a signalfd and runs no handler. */
@@ -83,7 +75,7 @@ int conditions_settle(struct error *err)
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0 ||
         prctl(PR_SET_NAME, "hoist-init") < 0) /* executed from a memfd, it is called after that */
         return refuse(err, "process attributes can't be set");
-    reset_dispositions();
+    dispositions_reset();
     r = block_signals(err);
     if (r >= 0)
         r = fill_standard_descriptors(err);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/dispositions.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strv.h"
@@ -37,8 +38,7 @@ static int child_signals(struct error *err)
 {
     sigset_t none;
 
-    for (int signal_number = 1; signal_number < NSIG; signal_number++)
-        (void)signal(signal_number, SIG_DFL); /* SIGKILL, SIGSTOP and libc's own can't be set */
+    dispositions_reset();
     sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
         return error_set(err, -errno, "can't unblock signals: %s", strerror(errno));

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/dispositions.h"
 #include "base/error.h"
 #include "base/fd.h"
 
@@ -67,8 +68,7 @@ int setup_signals(int *ret_signalfd, struct error *err)
     sigset_t handled;
     int fd;
 
-    for (int number = 1; number < NSIG; number++)
-        (void)signal(number, SIG_DFL); /* SIGKILL, SIGSTOP and libc's own can't be set */
+    dispositions_reset();
     (void)signal(SIGPIPE, SIG_IGN);
     sigemptyset(&handled);
     sigaddset(&handled, SIGTERM);

@@ -2,7 +2,9 @@
 """hoist-launcher by itself, with a shell script in hoistd's place: how it may be started, what it hands on, when it
 starts hoistd again and when it ends."""
 
+import ctypes
 import os
+import platform
 import re
 import resource
 import shutil
@@ -18,6 +20,8 @@ from harness.waiting import read_until
 
 ROOT = os.geteuid() == 0
 AGENT_UID = 61999  # of nobody; only for these scripts
+LIBC = ctypes.CDLL(None)
+RT_SIGACTION = {"x86_64": 13, "aarch64": 134}[platform.machine()]
 
 
 @pytest.fixture
@@ -107,6 +111,8 @@ def test_a_broken_protocol_ends_hoistd_not_the_launcher(place):
 def hostile():
     """Run in the child, before the launcher is executed."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for reserved in (32, 33):  # sigaction(3) refuses these two, the kernel doesn't
+        LIBC.syscall(RT_SIGACTION, reserved, (ctypes.c_ulong * 4)(signal.SIG_IGN), None, 8)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     directory = tempfile.mkdtemp(dir="/var/tmp")

@@ -447,7 +447,8 @@ static void test_job_survives_hostile_starters(void **unused)
 
     job_setup(&job);
     job_plan_default(&job);
-    job_plan_script(&job, "seq 1 400000; exit 9"); /* more than the starter's limit on file size */
+    job_plan_script(&job, "grep -q '^SigIgn:.0*$' /proc/self/status || exit 8\n"
+                          "seq 1 400000; exit 9"); /* more than the starter's file size limit */
     job_launch(&job, true);
     state = job_wait(&job);
     assert_exited(&state, 9);

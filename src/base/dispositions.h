@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What a process does with its signals (sigaction(2)); execve(2) hands on what is ignored.
+ */
+
+/*
+ * Gives every signal its default disposition, the two that the C library keeps for its threads (32
+ * and 33, nptl(7)) included: sigaction(3) refuses them, but a starter of another kind may have left
+ * them ignored. For a process of one thread at its start, or just before it executes a program: a
+ * C library that has set its handlers by then would lose them.
+ */
+void dispositions_reset(void);
