@@ -8,7 +8,6 @@
  */
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,14 +37,6 @@ static int lead_session(const struct command_setup *setup, struct error *err)
 {
     (void)setup;
     return setsid() < 0 ? refuse(err, "the command can't have a session of its own") : 0;
-}
-
-/* Unshared here and not cloned: the root of a cgroup namespace is where its maker is. */
-static int hide_cgroup(const struct command_setup *setup, struct error *err)
-{
-    if (unshare(CLONE_NEWCGROUP) < 0 && setup->cgroup_fd >= 0)
-        return refuse(err, "the command can't have a cgroup namespace");
-    return 0;
 }
 
 /*
@@ -173,11 +164,11 @@ static const struct {
     int (*run)(const struct command_setup *setup, struct error *err);
     enum spawn_failure failure;
 } child_steps[] = {
-    {lead_session, SPAWN_FAILURE_ISOLATION},      {hide_cgroup, SPAWN_FAILURE_ISOLATION},
-    {reset_oom_score, SPAWN_FAILURE_ISOLATION},   {set_rlimits, SPAWN_FAILURE_ISOLATION},
-    {connect_streams, SPAWN_FAILURE_OUTPUT},      {reduce_privileges, SPAWN_FAILURE_ISOLATION},
-    {close_descriptors, SPAWN_FAILURE_ISOLATION}, {enter_directory, SPAWN_FAILURE_CWD},
-    {unblock_signals, SPAWN_FAILURE_ISOLATION},   {install_filter, SPAWN_FAILURE_ISOLATION},
+    {lead_session, SPAWN_FAILURE_ISOLATION},      {reset_oom_score, SPAWN_FAILURE_ISOLATION},
+    {set_rlimits, SPAWN_FAILURE_ISOLATION},       {connect_streams, SPAWN_FAILURE_OUTPUT},
+    {reduce_privileges, SPAWN_FAILURE_ISOLATION}, {close_descriptors, SPAWN_FAILURE_ISOLATION},
+    {enter_directory, SPAWN_FAILURE_CWD},         {unblock_signals, SPAWN_FAILURE_ISOLATION},
+    {install_filter, SPAWN_FAILURE_ISOLATION},
 };
 
 /* Room for the pointers of argv and env: the only memory that a start needs beyond the plan. */

@@ -13,15 +13,25 @@
 /*
  * A copy of this process, not CLONE_VM: hoist-init has a few dozen pages, so the copy is cheap, and
  * a child that already has the job's uid never shares memory with PID 1.
+ *
+ * The root of the new cgroup namespace is the cgroup that the child is born in, so that there is no
+ * moment in which the command's process is in cmd/ and sees the cgroups above it.
  */
 static int clone_child(int cgroup_fd)
 {
-    struct clone_args args = {.exit_signal = SIGCHLD};
+    struct clone_args args = {.flags = CLONE_NEWCGROUP, .exit_signal = SIGCHLD};
+    int pid;
 
     if (cgroup_fd >= 0) {
-        args.flags = CLONE_INTO_CGROUP;
+        args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = (unsigned)cgroup_fd;
+        return sys_clone3(&args);
     }
+    /* Rootless without delegation: no cgroup of the job's is there to be hidden. */
+    pid = sys_clone3(&args);
+    if (pid >= 0)
+        return pid;
+    args.flags = 0;
     return sys_clone3(&args);
 }
 

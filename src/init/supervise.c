@@ -188,9 +188,11 @@ static void reap(struct supervisor *supervisor)
 }
 
 /*
- * Only from outside the PID namespace, whose processes have no number in it; the job's own could
- * send one if it had hoist-init's uid (rootless). SIGTERM is what a host that shuts down sends to
- * everybody.
+ * From outside the PID namespace a sender has no number in it: requests are told from the job's own
+ * signals by that. The kernel fills it in for kill(2); a queued signal says what its sender writes
+ * there (rt_sigqueueinfo(2)), but nobody may queue one who may not signal us. Of a job that is so,
+ * whose uid is another; a rootless one has our uid, can forge a request, and so spoil its own
+ * record. SIGTERM is what a host that shuts down sends to everybody.
  */
 static void handle_signal(struct supervisor *supervisor, const struct signalfd_siginfo *info,
                           usec_t now)
