@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define HANDLER_IGNORE 1UL /* SIG_IGN */
+
 /* The kernel's struct sigaction on every architecture: the handler, flags, restorer and mask. All
  * zero it is SIG_DFL. */
 struct kernel_action {
@@ -16,7 +18,10 @@ struct kernel_action {
 void dispositions_reset(void)
 {
     const struct kernel_action plain = {0};
+    struct kernel_action now;
 
-    for (int signal = 1; signal < _NSIG; signal++) /* all but SIGKILL and SIGSTOP can be set */
-        (void)syscall(SYS_rt_sigaction, signal, &plain, NULL, sizeof(plain.mask));
+    for (int signal = 1; signal < _NSIG; signal++)
+        if (syscall(SYS_rt_sigaction, signal, NULL, &now, sizeof(now.mask)) == 0 &&
+            now.handler == HANDLER_IGNORE)
+            (void)syscall(SYS_rt_sigaction, signal, &plain, NULL, sizeof(plain.mask));
 }

@@ -6,9 +6,8 @@
  */
 
 /*
- * Gives every signal its default disposition, the two that the C library keeps for its threads (32
- * and 33, nptl(7)) included: sigaction(3) refuses them, but a starter of another kind may have left
- * them ignored. For a process of one thread at its start, or just before it executes a program: a
- * C library that has set its handlers by then would lose them.
+ * Gives every signal that is ignored its default disposition, the two that the C library keeps for
+ * its threads (32 and 33, nptl(7)) included: sigaction(3) refuses them, but a starter of another
+ * kind may have left them ignored. Handlers stay; an execve(2) ends them.
  */
 void dispositions_reset(void);
