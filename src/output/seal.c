@@ -113,36 +113,75 @@ static int seal_shorten_last(struct seal *seal, struct error *err)
     return seal_write_entry(seal, &entry, err);
 }
 
+static bool gap_is_there(const struct output_gap *gap)
+{
+    return gap->start != gap->end;
+}
+
+/*
+ * Where the bytes go on that no entry covers: behind the gap, if the entries end in it or (a power
+ * loss that kept the header and not what came before it) never reached it.
+ */
+static uint64_t seal_first_uncovered(const struct seal *seal)
+{
+    const struct output_gap *gap = &seal->header.gap;
+    uint64_t end = seal->count > 0 ? seal->last.end : 0;
+
+    return gap_is_there(gap) && end < gap->end && MIN(seal->data_size, gap->start) <= end ? gap->end
+                                                                                          : end;
+}
+
 /* The data file is longer: the writer ended between data and index. */
 static int seal_adopt_rest(struct seal *seal, struct error *err)
 {
-    uint64_t end = seal->count > 0 ? seal->last.end : 0;
+    const struct output_gap *gap = &seal->header.gap;
 
-    while (end < seal->data_size) {
+    for (;;) {
+        uint64_t start = seal_first_uncovered(seal), until = seal->data_size;
         struct output_entry entry = {
             .kind = OUTPUT_ENTRY_DATA,
             .stream = seal->header.flags & OUTPUT_HEADER_MERGED ? OUTPUT_STREAM_MERGED
                                                                 : OUTPUT_STREAM_STDOUT,
             .flags = OUTPUT_ENTRY_RECOVERED,
-            .size = (uint32_t)MIN(seal->data_size - end, (uint64_t)OUTPUT_ENTRY_BYTES_MAX),
             .time = seal->data_time,
         };
-        int r = seal_crc(seal, end, entry.size, &entry.crc, err);
+        int r;
 
-        if (r < 0)
-            return r;
-        end += entry.size;
-        entry.end = end;
-        r = seal_write_entry(seal, &entry, err);
+        if (gap_is_there(gap) && start < gap->start)
+            until = MIN(until, gap->start);
+        if (start >= until)
+            return 0;
+        entry.size = (uint32_t)MIN(until - start, (uint64_t)OUTPUT_ENTRY_BYTES_MAX);
+        entry.end = start + entry.size;
+        r = seal_crc(seal, start, entry.size, &entry.crc, err);
+        if (r == 0)
+            r = seal_write_entry(seal, &entry, err);
         if (r < 0)
             return r;
     }
-    return 0;
+}
+
+/* What lay before the gap and is lost, is dropped like the rest; the gap's end stays where it is.
+ */
+static int seal_join_gap(struct seal *seal, struct error *err)
+{
+    struct output_gap *gap = &seal->header.gap;
+    uint8_t bytes[OUTPUT_HEADER_SIZE];
+    int r;
+
+    if (!gap_is_there(gap) || seal->data_size >= gap->start)
+        return 0;
+    gap->start = seal->data_size;
+    output_header_encode(&seal->header, bytes);
+    r = fd_pwrite_full(seal->files->index, bytes, sizeof(bytes), 0);
+    return r < 0 ? error_set(err, r, "can't write the output's index: %s", strerror(-r)) : 0;
 }
 
 static int seal_write_end(struct seal *seal, usec_t now, struct error *err)
 {
+    const struct output_gap *gap = &seal->header.gap;
     struct output_totals totals = {};
+    uint64_t end = gap_is_there(gap) ? MAX(seal->data_size, gap->end) : seal->data_size;
     int r;
 
     /* Damage in the middle makes the totals of the streams wrong, and is no reason not to end. */
@@ -154,9 +193,9 @@ static int seal_write_end(struct seal *seal, usec_t now, struct error *err)
         &(struct output_entry){
             .kind = OUTPUT_ENTRY_END,
             .flags = OUTPUT_ENTRY_LOST,
-            .end = seal->data_size,
+            .end = end,
             .time = now,
-            .stderr_bytes = MIN(r < 0 ? totals.next_stderr : totals.stderr_bytes, seal->data_size),
+            .stderr_bytes = MIN(r < 0 ? totals.next_stderr : totals.stderr_bytes, end),
         },
         err);
 }
@@ -180,6 +219,9 @@ int output_seal(const struct output_files *files, usec_t now, struct error *err)
     if (r < 0)
         return r;
     r = seal_adopt_rest(&seal, err);
+    if (r < 0)
+        return r;
+    r = seal_join_gap(&seal, err);
     if (r < 0)
         return r;
     r = seal_write_end(&seal, now, err);

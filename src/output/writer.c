@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,10 +20,26 @@
  * last entry stays, since that one may still be extended in place.
  */
 
+/* Journals commit what they hold in order, so a page that is on the disk stays before what is done
+ * next to the file system; a sync, which waits for the journal as well, isn't needed. */
+static int write_out(int fd, off_t offset, off_t size)
+{
+    return sync_file_range(fd, offset, size,
+                           SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                               SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
+static int punch(int fd, off_t offset, off_t size)
+{
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
+}
+
 const struct output_writer_calls output_system_calls = {
     .write = write,
     .pwrite = pwrite,
     .fdatasync = fdatasync,
+    .write_out = write_out,
+    .punch = punch,
 };
 
 static bool errno_means_full(int error)
@@ -225,10 +242,10 @@ int output_writer_publish_gap(struct output_writer *writer, const struct output_
     header.gap = *gap;
     output_header_encode(&header, bytes);
     r = writer_pwrite(writer, bytes, sizeof(bytes), 0, &done);
-    if (r == OUTPUT_DISK_FULL) /* a file system that copies on write */
-        return -ENOSPC;
-    if (r < 0)
+    if (r != 0)
         return r;
+    if (writer->calls->write_out(writer->index_fd, 0, sizeof(bytes)) < 0)
+        return writer_fail(writer, errno);
     writer->header = header;
     return 0;
 }

@@ -30,6 +30,8 @@ struct output_writer_calls {
     ssize_t (*write)(int fd, const void *data, size_t size);
     ssize_t (*pwrite)(int fd, const void *data, size_t size, off_t offset);
     int (*fdatasync)(int fd);
+    int (*write_out)(int fd, off_t offset, off_t size); /* to the disk, before what follows */
+    int (*punch)(int fd, off_t offset, off_t size);     /* gives these blocks back */
 };
 
 extern const struct output_writer_calls output_system_calls;
@@ -71,9 +73,11 @@ int output_writer_append(struct output_writer *writer, enum output_stream stream
                          size_t size, usec_t now, size_t *ret_taken);
 
 /*
- * Says that data bytes [gap->start, gap->end) are gone. To be called, with success, before they are
- * punched: readers look at the gap again after they have read and before they send. A gap may only
- * grow and must lie inside the data (-EINVAL). Never needs new blocks.
+ * Says that data bytes [gap->start, gap->end) are gone, also to who reads after a power loss. To be
+ * called, with success, before they are punched: readers look at the gap again after they have read
+ * and before they send. A gap may only grow and must lie inside the data (-EINVAL). Returns 0,
+ * OUTPUT_DISK_FULL (a file system that never writes in place: call again later), or a negative
+ * errno.
  */
 int output_writer_publish_gap(struct output_writer *writer, const struct output_gap *gap);
 

@@ -42,7 +42,11 @@ static ssize_t pwrite_to_disk(int fd, const void *data, size_t size, off_t offse
     return pwrite(fd, data, size, offset);
 }
 
-static const struct output_writer_calls calls = {write_to_disk, pwrite_to_disk, fdatasync};
+static const struct output_writer_calls calls = {
+    .write = write_to_disk,
+    .pwrite = pwrite_to_disk,
+    .fdatasync = fdatasync,
+};
 
 struct fixture {
     char directory[64];

@@ -40,7 +40,11 @@ static ssize_t fake_pwrite(int fd, const void *data, size_t size, off_t offset)
     return n < 0 ? n : pwrite(fd, data, (size_t)n, offset);
 }
 
-static const struct output_writer_calls fake_calls = {fake_write, fake_pwrite, fdatasync};
+static const struct output_writer_calls fake_calls = {
+    .write = fake_write,
+    .pwrite = fake_pwrite,
+    .fdatasync = fdatasync,
+};
 
 static void fake_begin(struct fixture *fixture, size_t room, int error)
 {
