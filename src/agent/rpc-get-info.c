@@ -113,5 +113,7 @@ void rpc_get_info(struct agent_call *call)
     worker_count(agent->worker, &counts);
     info->jobs_running = counts.running;
     info->jobs_kept = counts.kept;
+    info->leftover_cgroups = counts.leftover_cgroups;
+    info->stuck_stops = counts.stuck_stops;
     agent_call_finish(call, &info->base);
 }

@@ -52,6 +52,12 @@ static void show_info(const Hoist__V1__GetInfoResponse *info)
     line("kernel", info->kernel);
     line("cgroup root", info->cgroup_root);
     printf("%-14s %u running, %u kept\n", "jobs", info->jobs_running, info->jobs_kept);
+    if (info->stuck_stops > 0)
+        printf("%-14s %u of the running: past the deadline of their stop, not gone yet\n",
+               "stuck stops", info->stuck_stops);
+    if (info->leftover_cgroups > 0)
+        printf("%-14s %u cgroups without a running job, being removed\n", "leftovers",
+               info->leftover_cgroups);
     line("default class", info->default_class);
     for (size_t i = 0; i < info->n_classes; i++)
         show_class(info->classes[i]);

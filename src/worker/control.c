@@ -4,7 +4,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/signal-name.h"
-#include "worker/job-dir.h"
+#include "worker/leftovers.h"
 #include "worker/operation.h"
 
 /* Stop, signal, delete: what changes a job from outside. */
@@ -110,12 +110,10 @@ int worker_signal(struct worker *worker, const struct worker_caller *caller, con
 static void deleted(struct store_reply *reply, void *userdata)
 {
     struct worker_operation *op = userdata;
-    struct error err;
 
     if (reply->code == 0) {
         op->worker->kept--;
-        if (job_dir_remove(op->worker->dir.jobs, &op->id, &err) < 0)
-            worker_tell_trouble(op->worker, NULL, &err);
+        leftovers_remove_directory(op->worker, &op->id);
     }
     if (!operation_resumed(op))
         return;

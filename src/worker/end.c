@@ -7,6 +7,7 @@
 #include "output/seal.h"
 #include "worker/job-dir.h"
 #include "worker/job-outcome.h"
+#include "worker/leftovers.h"
 #include "worker/operation.h"
 
 /*
@@ -210,10 +211,9 @@ static void release(struct job *job)
 {
     struct worker *worker = job->worker;
     uid_t uid = job->specification.uid;
-    struct error err;
 
-    if (job->dropped && job_dir_remove(worker->dir.jobs, &job->specification.id, &err) < 0)
-        worker_tell_trouble(worker, job, &err);
+    if (job->dropped)
+        leftovers_remove_directory(worker, &job->specification.id);
     job_free(job);
     uid_pool_give_back(&worker->uids, uid);
 }

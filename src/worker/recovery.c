@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <systemd/sd-event.h>
-#include <utlist.h>
 
 #include "base/strv.h"
 #include "worker/job-dir.h"
 #include "worker/job-outcome.h"
+#include "worker/leftovers.h"
 #include "worker/operation.h"
 
 /*
@@ -19,21 +16,10 @@
  *                            gone: its state file tells the end, or it is LOST
  *   directory, no record     the agent died between the two: entered from its specification, then
  *                            treated like a record
- *   cgroup, no living job    killed and removed
+ *   cgroup, no living job    killed and removed (leftovers.c)
  * A start that was never acknowledged (the state file doesn't say who hoist-init is) is ended:
  * nobody was promised that it runs. Nothing is ever started here, so nothing runs twice.
  */
-
-#define ORPHAN_RETRY (100 * USEC_PER_MSEC)
-
-/* Cgroups without a job, on their way out. */
-struct orphan {
-    struct orphan *prev, *next;
-    struct worker *worker;
-    struct spawner_group group;
-    bool answered;
-    sd_event_source *timer;
-};
 
 void recovery_done(struct recovery *recovery)
 {
@@ -189,25 +175,7 @@ static void recover_directory(struct worker *worker, const struct id *id)
         job_free(job); /* the directory is still there next time */
 }
 
-/* --- cgroups of no job --------------------------------------------------------------------------
- */
-
-static void ask_orphan(struct orphan *orphan);
-
-static void orphan_free(struct orphan *orphan)
-{
-    DL_DELETE(orphan->worker->orphans, orphan);
-    source_drop(&orphan->timer);
-    free(orphan);
-}
-
-void recovery_forget_orphans(struct worker *worker)
-{
-    while (worker->orphans)
-        orphan_free(worker->orphans);
-}
-
-static void recovery_step(struct worker *worker)
+void recovery_step(struct worker *worker)
 {
     if (--worker->recovering > 0 || !worker->ready_operation)
         return;
@@ -215,73 +183,6 @@ static void recovery_step(struct worker *worker)
     if (!worker->ready_operation->answered)
         operation_answer(worker->ready_operation);
     worker->ready_operation = NULL;
-}
-
-static int orphan_again(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    struct orphan *orphan = userdata;
-
-    (void)source, (void)usec;
-    source_drop(&orphan->timer);
-    ask_orphan(orphan);
-    return 0;
-}
-
-static void orphan_removed(const struct spawner_removed *removed, void *userdata)
-{
-    struct orphan *orphan = userdata;
-    struct worker *worker = orphan->worker;
-    bool first = !orphan->answered;
-
-    orphan->answered = true;
-    if (removed->code == -EBUSY)
-        (void)sd_event_add_time_relative(worker->event, &orphan->timer, CLOCK_BOOTTIME,
-                                         ORPHAN_RETRY, USEC_PER_MSEC, orphan_again, orphan);
-    else if (removed->code < 0 && removed->code != -ENOENT)
-        worker_tell_trouble(worker, NULL, &removed->error);
-    if (!orphan->timer)
-        orphan_free(orphan);
-    if (first)
-        recovery_step(worker);
-}
-
-static void ask_orphan(struct orphan *orphan)
-{
-    if (spawner_remove(orphan->worker->spawner, &orphan->group.id, orphan->group.group,
-                       orphan_removed, orphan) == 0)
-        return;
-    if (!orphan->answered)
-        orphan->worker->recovering--;
-    orphan_free(orphan);
-}
-
-static void remove_orphan(struct worker *worker, const struct spawner_group *group)
-{
-    struct orphan *orphan;
-    struct job *job;
-
-    HASH_FIND(hh, worker->jobs, &group->id, sizeof(group->id), job);
-    if (job)
-        return;
-    orphan = calloc(1, sizeof(*orphan));
-    if (!orphan)
-        return; /* left to the next restart */
-    *orphan = (struct orphan){.worker = worker, .group = *group};
-    DL_APPEND(worker->orphans, orphan);
-    worker->recovering++;
-    ask_orphan(orphan);
-}
-
-static void groups_listed(const struct spawner_groups *groups, void *userdata)
-{
-    struct worker *worker = userdata;
-
-    if (groups->code < 0)
-        worker_tell_trouble(worker, NULL, &groups->error);
-    else
-        for (size_t i = 0; i < groups->count; i++)
-            remove_orphan(worker, &groups->groups[i]);
-    recovery_step(worker);
 }
 
 void recovery_begin(struct worker *worker, const struct recovery *recovery,
@@ -295,6 +196,5 @@ void recovery_begin(struct worker *worker, const struct recovery *recovery,
         recover_record(worker, recovery->living.records[i]);
     for (size_t i = 0; i < recovery->unrecorded_count; i++)
         recover_directory(worker, &recovery->unrecorded[i]);
-    if (spawner_list(worker->spawner, groups_listed, worker) < 0)
-        recovery_step(worker);
+    leftovers_look(worker);
 }

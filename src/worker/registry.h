@@ -33,6 +33,7 @@ typedef struct sd_event_source sd_event_source;
 struct job;
 struct worker_operation;
 struct orphan;
+struct unremoved;
 
 struct worker {
     sd_event *event;
@@ -57,7 +58,11 @@ struct worker {
     bool closing;        /* answers are dropped */
     unsigned recovering; /* questions to the spawner before `ready` */
     struct worker_operation *ready_operation;
-    struct orphan *orphans; /* cgroups of no job, being removed */
+    /* leftovers.c */
+    struct orphan *orphans;      /* cgroups of no job, being removed */
+    struct unremoved *unremoved; /* directories that couldn't be removed */
+    usec_t look_interval;
+    sd_event_source *look_source;
 
     struct worker_operation *operations; /* all */
     struct worker_operation *answers;    /* to be delivered, in order */
@@ -222,8 +227,8 @@ int recovery_read(struct worker *worker, struct store *store, struct recovery *r
 void recovery_begin(struct worker *worker, const struct recovery *recovery,
                     struct worker_operation *ready);
 
-/* Forgets the cgroups that are still being removed; the next start finds them. */
-void recovery_forget_orphans(struct worker *worker);
+/* One of the worker->recovering questions has its answer; behind the last one comes `ready`. */
+void recovery_step(struct worker *worker);
 
 /* Removes, from time to time, what has ended longer ago than worker->retain. */
 int retention_begin(struct worker *worker);

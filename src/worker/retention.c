@@ -4,7 +4,7 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
-#include "worker/job-dir.h"
+#include "worker/leftovers.h"
 #include "worker/operation.h"
 
 /*
@@ -29,13 +29,11 @@ static void expired(struct store_reply *reply, void *userdata)
 {
     _cleanup_free_ struct expiry *expiry = userdata;
     struct worker *worker = expiry->worker;
-    struct error err;
 
     if (reply->code < 0)
         return; /* the next sweep finds it again */
     worker->kept -= MIN(worker->kept, (size_t)1);
-    if (job_dir_remove(worker->dir.jobs, &expiry->id, &err) < 0)
-        worker_tell_trouble(worker, NULL, &err);
+    leftovers_remove_directory(worker, &expiry->id);
 }
 
 static void expire(struct worker *worker, const struct id *id)

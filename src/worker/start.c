@@ -9,6 +9,7 @@
 #include "worker/job-dir.h"
 #include "worker/job-outcome.h"
 #include "worker/job-spec.h"
+#include "worker/leftovers.h"
 #include "worker/operation.h"
 
 /*
@@ -186,11 +187,8 @@ static int ask_both(struct job *job, const struct job_files *files, struct failu
 
 static void undo_make(struct worker *worker, const struct specification *specification)
 {
-    struct error err;
-
     uid_pool_give_back(&worker->uids, specification->uid);
-    if (job_dir_remove(worker->dir.jobs, &specification->id, &err) < 0)
-        worker_tell_trouble(worker, NULL, &err);
+    leftovers_remove_directory(worker, &specification->id);
 }
 
 /* NULL: `failure` says why, and nothing is left. */

@@ -8,6 +8,7 @@
 
 #include "base/strv.h"
 #include "store/store-sqlite.h"
+#include "worker/leftovers.h"
 #include "worker/operation.h"
 
 #define JOBS_MAX_DEFAULT 65536
@@ -52,19 +53,40 @@ static struct worker *worker_new(const struct worker_options *options)
         .jobs_max = options->jobs_max ? options->jobs_max : JOBS_MAX_DEFAULT,
         .ended = options->ended,
         .trouble = options->trouble,
+        .look_interval = options->look_interval,
         .userdata = options->userdata,
     };
     return worker;
 }
 
-static int open_store(const char *state_dir, struct store **store, struct error *err)
+static int open_store(const char *state_dir, struct store **store, struct store_open_report *report,
+                      struct error *err)
 {
-    struct store_open_report report = {.created = false};
     _cleanup_free_ char *path = text_format("%s/jobs.db", state_dir);
 
     if (!path)
         return error_set(err, -ENOMEM, "no memory to open the records");
-    return store_open_sqlite(path, store, &report, err);
+    return store_open_sqlite(path, store, report, err);
+}
+
+/* Nobody is to believe that there never were any jobs. */
+static void tell_empty_records(struct worker *worker, const struct store_open_report *report,
+                               const struct recovery *recovery)
+{
+    struct error err;
+
+    if (report->quarantined[0])
+        error_set(&err, -EBADMSG,
+                  "the records of jobs were damaged and are kept as %s; %zu jobs are entered again "
+                  "from their directories",
+                  report->quarantined, recovery->unrecorded_count);
+    else if (report->created && recovery->directories > 0)
+        error_set(&err, -ENOENT,
+                  "the records of jobs are gone; %zu jobs are entered again from their directories",
+                  recovery->unrecorded_count);
+    else
+        return;
+    worker_tell_trouble(worker, NULL, &err);
 }
 
 static int set_up(struct worker *worker, const struct worker_options *options, struct error *err)
@@ -102,6 +124,8 @@ static int begin(struct worker *worker, const struct worker_options *options,
 
     if (r >= 0)
         r = retention_begin(worker);
+    if (r >= 0)
+        r = leftovers_begin(worker);
     if (r < 0)
         return error_set(err, r, "can't use the event loop: %s", strerrordesc_np(-r));
     worker->spawner = options->spawner;
@@ -114,12 +138,13 @@ int worker_open(const struct worker_options *options, struct worker **ret, struc
     _cleanup_(recovery_done) struct recovery recovery = {.directories = 0};
     _cleanup_store_ struct store *store = options->store;
     _cleanup_(worker_closep) struct worker *worker = worker_new(options);
+    struct store_open_report report = {.created = false};
     int r = worker ? 0 : error_set(err, -ENOMEM, "no memory for a worker");
 
     if (r == 0)
         r = set_up(worker, options, err);
     if (r == 0 && !store)
-        r = open_store(options->state_dir, &store, err);
+        r = open_store(options->state_dir, &store, &report, err);
     if (r == 0)
         r = recovery_read(worker, store, &recovery, err);
     if (r == 0)
@@ -127,6 +152,7 @@ int worker_open(const struct worker_options *options, struct worker **ret, struc
     if (r < 0)
         return r;
     store = NULL; /* the thread's now */
+    tell_empty_records(worker, &report, &recovery);
     r = begin(worker, options, &recovery, err);
     if (r < 0)
         return r;
@@ -147,7 +173,7 @@ struct worker *worker_close(struct worker *worker)
     source_drop(&worker->store_source);
     source_drop(&worker->retention_source);
     store_thread_free(worker->store);
-    recovery_forget_orphans(worker);
+    leftovers_forget(worker);
     while (worker->operations)
         operation_free(worker->operations);
     while (worker->jobs)
@@ -160,10 +186,23 @@ struct worker *worker_close(struct worker *worker)
     return NULL;
 }
 
+/* Of the jobs that should have ended by now, everything killed. */
+static uint32_t count_stuck_stops(const struct worker *worker)
+{
+    usec_t now = clock_boot();
+    uint32_t count = 0;
+
+    for (const struct job *job = worker->jobs; job; job = job->hh.next)
+        count += !job->finished && job->kill_deadline > 0 && job->kill_deadline <= now;
+    return count;
+}
+
 void worker_count(const struct worker *worker, struct worker_counts *ret)
 {
     *ret = (struct worker_counts){
         .running = (uint32_t)worker->living,
         .kept = (uint32_t)worker->kept,
+        .leftover_cgroups = leftovers_count_cgroups(worker),
+        .stuck_stops = count_stuck_stops(worker),
     };
 }

@@ -100,6 +100,7 @@ struct worker_options {
     uid_t uid_fixed;
     usec_t grace;           /* default grace; 0: JOB_GRACE_DEFAULT */
     usec_t retain;          /* how long ended jobs are kept; 0: 24 h; USEC_INFINITY: for ever */
+    usec_t look_interval;   /* how often leftovers are looked for; 0: each minute */
     size_t jobs_max;        /* living jobs at once; 0: as many as there are uids, 65536 at most */
     worker_done_fn *ready;  /* recovery is through; until then operations fail with -EAGAIN */
     worker_ended_fn *ended; /* may be NULL */
@@ -122,8 +123,10 @@ struct worker *worker_close(struct worker *worker);
 DEFINE_CLEANUP(struct worker *, worker_close);
 
 struct worker_counts {
-    uint32_t running; /* not ended */
-    uint32_t kept;    /* ended */
+    uint32_t running;          /* not ended */
+    uint32_t kept;             /* ended */
+    uint32_t leftover_cgroups; /* of jobs that have ended, or that nobody knows */
+    uint32_t stuck_stops;      /* of `running`: past the deadline of their stop, not yet gone */
 };
 
 void worker_count(const struct worker *worker, struct worker_counts *ret);

@@ -281,6 +281,53 @@ def test_records_that_are_no_database(own, state):
     assert "Sanitizer" not in said
 
 
+def tear_pages(path):
+    with open(path, "r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * (os.path.getsize(path) - 100))
+
+
+@pytest.mark.parametrize("harm,words", [(tear_pages, "were damaged and are kept as"), (os.unlink, "are gone")])
+def test_records_that_are_damaged_or_gone_lose_no_job(own, alice, probe, harm, words):
+    """It is told, nothing is thrown away, what runs is not touched, and the jobs' directories tell the rest."""
+    runs = ready(alice, alice.start(probe, "out", "ready", ",", "await", "10", ",", "exit", "5"))
+    over = alice.run("sh", "-c", "echo over; exit 4")
+    path = f"{own.dir}/state/jobs.db"
+    with records.hoistd_away(own):
+        harm(path)
+        for journal in (f"{path}-wal", f"{path}-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(journal)
+        seen = len(own.log())
+    client = own.client("alice")
+    assert (client.jobs.GetJob(name=runs.name).pid, word("JobState", client.jobs.GetJob(name=runs.name).state)) == \
+        (runs.pid, "RUNNING")
+    assert ending(client.jobs.GetJob(name=over.name)) == ("FAILED", "EXITED", 4, 0)
+    assert client.output(over).data == b"over\n"
+    assert words in own.log()[seen:]
+    kept = [name for name in os.listdir(f"{own.dir}/state") if ".damaged-" in name]
+    assert bool(kept) == (harm is tear_pages)
+    for name in kept:
+        os.unlink(f"{own.dir}/state/{name}")
+    client.jobs.SignalJob(name=runs.name, signal="USR1")
+    assert ending(client.wait(runs)) == ("FAILED", "EXITED", 5, 0)
+    for job in (runs, over):
+        client.jobs.DeleteJob(name=job.name)
+
+
+def test_a_journal_that_is_cut_short_loses_no_running_job(own, alice, probe):
+    """As after a loss of power on a disk that had promised too much."""
+    job = ready(alice, alice.start(probe, "out", "ready", ",", "await", "10", ",", "exit", "5"))
+    with records.hoistd_away(own):
+        journal = f"{own.dir}/state/jobs.db-wal"
+        os.truncate(journal, os.path.getsize(journal) * 2 // 3)
+    client = own.client("alice")
+    assert client.jobs.GetJob(name=job.name).pid == job.pid
+    client.jobs.SignalJob(name=job.name, signal="USR1")
+    assert ending(client.wait(job)) == ("FAILED", "EXITED", 5, 0)
+    client.jobs.DeleteJob(name=job.name)
+
+
 def test_hoistd_ends_when_its_launcher_says_nothing(own):
     uid = os.stat(f"{own.dir}/state").st_uid
     silent, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -241,6 +241,75 @@ static void test_cgroup_of_no_job_is_removed(void **state)
     assert_true(init->life < 0);
 }
 
+/* As one that a launcher makes whose answer nobody waits for any more. */
+static void test_cgroup_of_no_job_is_found_while_the_agent_runs(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX], path[160];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct worker_counts counts = {.running = 0};
+
+    fixture_close(fixture);
+    remove_records(fixture);
+    snprintf(path, sizeof(path), "rm -r %s/jobs/%s", fixture->dir, id);
+    assert_int_equal(system(path), 0);
+    init->grouped = false;
+    fixture->options.look_interval = 200 * USEC_PER_MSEC; /* a loop that turns can settle between */
+    fixture_open(fixture);
+    init->grouped = true;
+    fixture->host.busy = 3;
+    while (init->grouped) {
+        fixture_settle(fixture);
+        worker_count(fixture->worker, &counts);
+        if (fixture->host.busy < 3 && init->grouped)
+            assert_int_equal(counts.leftover_cgroups, 1);
+    }
+    worker_count(fixture->worker, &counts);
+    assert_int_equal(counts.leftover_cgroups, 0);
+    assert_true(init->life < 0);
+}
+
+static void test_directory_that_could_not_be_removed_goes_later(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX], blocker[160];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct answer answer = {.come = false};
+
+    fixture->options.look_interval = 200 * USEC_PER_MSEC; /* a loop that turns can settle between */
+    fixture_reopen(fixture);
+    fake_says_exit(init, CLD_EXITED, 0, 0);
+    fake_dies(init);
+    job_info_free(fixture_wait_end(fixture, id));
+    snprintf(blocker, sizeof(blocker), "%s/jobs/%s/blocker", fixture->dir, id);
+    assert_int_equal(mkdir(blocker, 0700), 0);
+    worker_delete(fixture->worker, &alice, id, false, answer_done, &answer, NULL);
+    fixture_wait(fixture, &answer);
+    assert_null(answer.reply.failure);
+    answer_clear(&answer);
+    assert_int_equal(fixture->troubles, 1);
+    assert_int_equal(rmdir(blocker), 0);
+    while (fixture_directories(fixture) > 0)
+        fixture_settle(fixture);
+    assert_int_equal(fixture->troubles, 1);
+}
+
+static void test_records_that_are_gone_are_told(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct job_info *job;
+
+    fixture_start(fixture, id);
+    fixture_close(fixture);
+    remove_records(fixture);
+    fixture_open(fixture);
+    assert_int_equal(fixture->troubles, 1);
+    job = fixture_get(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_RUNNING);
+    job_info_free(job);
+}
+
 static void test_uid_of_a_job_found_again_stays_taken(void **state)
 {
     struct fixture *fixture = *state;
@@ -317,6 +386,9 @@ int main(void)
         WITH_FIXTURE(test_torn_directory_is_removed),
         WITH_FIXTURE(test_directory_that_can_not_be_read_stays),
         WITH_FIXTURE(test_cgroup_of_no_job_is_removed),
+        WITH_FIXTURE(test_cgroup_of_no_job_is_found_while_the_agent_runs),
+        WITH_FIXTURE(test_directory_that_could_not_be_removed_goes_later),
+        WITH_FIXTURE(test_records_that_are_gone_are_told),
         WITH_FIXTURE(test_uid_of_a_job_found_again_stays_taken),
         WITH_FIXTURE(test_second_agent_is_refused_by_pid),
         WITH_FIXTURE(test_state_directory_open_to_others_is_refused),
