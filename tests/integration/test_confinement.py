@@ -11,7 +11,8 @@ import pytest
 from harness.api import word
 from harness.takeover import SUPPORTED, Killed, Takeover
 
-pytestmark = pytest.mark.skipif(not SUPPORTED, reason="only root can take over hoistd, here on x86-64")
+pytestmark = [pytest.mark.plain,
+              pytest.mark.skipif(not SUPPORTED, reason="only root can take over hoistd, here on x86-64")]
 
 SANITIZED = re.compile(rb"__(asan|tsan)_init")
 NO_CAPABILITY = 16 * "0"

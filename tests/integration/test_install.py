@@ -9,6 +9,8 @@ import pytest
 
 from harness import BUILD, TOP
 
+pytestmark = pytest.mark.plain
+
 OPTIONS = json.loads(subprocess.run(["meson", "introspect", "--buildoptions", BUILD], capture_output=True, check=True).stdout)
 PREFIX, LIBDIR = (next(option["value"] for option in OPTIONS if option["name"] == name) for name in ("prefix", "libdir"))
 
