@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever is killed and whatever fails: every acknowledged start is there, ran once, and is told truthfully."""
+
+import contextlib
+import os
+import random
+import sqlite3
+
+import pytest
+
+from harness import torture, traces, waiting
+from harness.agent import Agent
+
+pytestmark = [pytest.mark.plain, pytest.mark.skipif(os.geteuid() != 0, reason="needs root: hoistd is another user"),
+              pytest.mark.timeout(4000)]
+
+# HOIST_TORTURE_SEED repeats a mixture of blows, HOIST_TORTURE_SECONDS their duration.
+SECONDS = float(os.environ.get("HOIST_TORTURE_SECONDS") or 20)
+SOAK_SECONDS = 1800
+
+
+def torment(duration, record_property):
+    seed = os.environ.get("HOIST_TORTURE_SEED") or f"{random.SystemRandom().getrandbits(32):08x}"
+    print(f"torture: HOIST_TORTURE_SEED={seed} HOIST_TORTURE_SECONDS={duration:g}")
+    agent = Agent(settings={"jobs_max": "500"})
+    try:
+        run = torture.Torture(agent, seed, duration)
+        run.run(clients=4)
+        run.check()
+        admin = agent.client("admin")
+        for start in run.acknowledged():
+            traces.assert_gone(agent, start.job)
+        assert admin.agent.GetInfo().jobs_running == 0
+        with contextlib.suppress(FileNotFoundError):
+            assert set(os.listdir(traces.cgroup_root(agent))) & {"p-alice", "p-bob"} == set()
+        assert len(traces.descriptors(agent.launcher_pid)) < 32 and len(traces.descriptors(agent.hoistd_pid)) < 128
+        hoistd = agent.hoistd_pid
+        os.kill(agent.launcher_pid, 15)
+        waiting.process_end(hoistd)
+        with contextlib.closing(sqlite3.connect(f"{agent.dir}/state/jobs.db")) as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        record_property("seed", seed)
+        record_property("starts", len(run.starts))
+        record_property("acknowledged", len(run.acknowledged()))
+        record_property("blows", " ".join(f"{name}={count}" for name, count in sorted(run.blows.items())))
+        print(f"torture: {len(run.starts)} starts, {len(run.acknowledged())} acknowledged; {run.blows}")
+    finally:
+        agent.down()
+
+
+def test_kills_and_faults_at_random_lose_nothing(record_property):
+    torment(SECONDS, record_property)
+
+
+@pytest.mark.soak
+def test_kills_and_faults_for_half_an_hour_lose_nothing(record_property):
+    torment(SOAK_SECONDS, record_property)
