@@ -7,8 +7,10 @@
  * unix sockets and FIFOs that a read-only mount doesn't protect.
  *
  * The hidden and read-only places of /proc and /sys are those that `crun spec` of Debian 12 (crun
- * 1.8.1) prints as linux.maskedPaths and linux.readonlyPaths. There is no cgroup file system: a
- * mount made before the command has its own cgroup namespace would show the host's whole tree.
+ * 1.8.1) prints as linux.maskedPaths and linux.readonlyPaths, and /proc/kallsyms, which shows the
+ * kernel's addresses to everybody where kernel.perf_event_paranoid is below 2. There is no cgroup
+ * file system: a mount made before the command has its own cgroup namespace would show the host's
+ * whole tree.
  */
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -57,6 +59,7 @@ static const struct profile_row rows[] = {
     STEP(MOUNT("proc", "/proc", "hidepid=invisible", QUIET)),
     MASK("/proc/acpi"),
     MASK("/proc/asound"),
+    MASK("/proc/kallsyms"),
     MASK("/proc/kcore"),
     MASK("/proc/keys"),
     MASK("/proc/latency_stats"),

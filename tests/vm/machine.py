@@ -21,7 +21,7 @@ from harness import BUILD, PATIENCE
 MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio_rng"]
 AGENT_PORT = 7443
 PROGRAMS = ("hoist-launcher", "hoistd", "hoist-init", "probe")
-TOOLS = ("strace",)
+TOOLS = ("crun", "strace")
 DIRECTORIES = ("dev", "proc", "sys", "run", "tmp", "mnt", "bin", "etc", "opt/hoist", "srv", "var/lib", "var/log",
                "var/tmp")
 DATA_SIZE = 16 << 20

@@ -20,9 +20,6 @@
 #include "base/strv.h"
 #include "spawn/profile.h"
 
-/* Debian's package golang-github-containers-common; not needed to build or run hoist. */
-#define CONTAINERS_LIST "/usr/share/containers/seccomp.json"
-
 static bool list_has(const char *const *list, const char *name)
 {
     for (; *list; list++)
@@ -77,64 +74,6 @@ static void test_profile_default_covers_what_crun_covers(void **unused)
     }
 }
 
-/*
- * The names that an entry of the list's "syscalls" gives, if that entry allows them to a container
- * without capabilities on this architecture, are appended to *names. A scanner for this one file:
- * the order of its keys doesn't matter to it, nested objects do.
- */
-static void entry_take(const char *entry, size_t size, char ***names)
-{
-    _cleanup_free_ char *text = strndup(entry, size);
-    const char *list = strstr(text, "\"names\""), *includes = strstr(text, "\"includes\""), *end;
-    const char *caps = includes ? strstr(includes, "\"caps\"") : NULL;
-
-    end = includes ? strchr(includes, '}') : NULL;
-    if (!list || !strstr(text, "\"SCMP_ACT_ALLOW\"") || (caps && caps < end))
-        return;
-    for (const char *name = strchr(strchr(list, '['), '"'); name && name < strchr(list, ']');) {
-        const char *quote = strchr(name + 1, '"');
-        _cleanup_free_ char *copy = strndup(name + 1, (size_t)(quote - name - 1));
-
-        assert_int_equal(strv_append(names, copy), 0);
-        name = strchr(quote + 1, '"');
-    }
-}
-
-static char **containers_allow(const char *text)
-{
-    const char *start = strchr(strstr(text, "\"syscalls\""), '[');
-    char **names = NULL;
-    int depth = 0;
-
-    for (const char *at = start, *entry = NULL; *at; at++) {
-        if (*at == '{' && depth++ == 0)
-            entry = at;
-        if (*at == '}' && --depth == 0)
-            entry_take(entry, (size_t)(at - entry), &names);
-    }
-    return names;
-}
-
-static const char *containers_list(void)
-{
-    const char *path = getenv("HOIST_CONTAINERS_LIST");
-
-    return path ? path : CONTAINERS_LIST;
-}
-
-static void test_profile_default_allows_nothing_that_containers_do_not(void **unused)
-{
-    _cleanup_free_ char *text = NULL;
-    _cleanup_strv_ char **theirs = NULL;
-
-    assert_int_equal(file_read(AT_FDCWD, containers_list(), 1 << 20, &text, NULL), 0);
-    theirs = containers_allow(text);
-    assert_true(strv_length(theirs) > 300);
-    for (const char *const *name = profile_default.calls->allowed; *name; name++)
-        if (!list_has((const char *const *)theirs, *name))
-            fail_msg("%s is allowed to jobs and not to containers", *name);
-}
-
 /* Runs `command` in a child under the profile's filter; returns its exit code. */
 static int run_filtered(const char *command)
 {
@@ -172,22 +111,11 @@ static void test_profile_default_lets_ordinary_programs_run(void **unused)
 
 int main(void)
 {
-    /* The last one needs a file of golang-github-containers-common; meson takes a skip for a
-     * failure. */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_profile_default_allows_and_refuses_different_calls),
         cmocka_unit_test(test_profile_default_covers_what_crun_covers),
         cmocka_unit_test(test_profile_default_lets_ordinary_programs_run),
     };
-    const struct CMUnitTest with_list[] = {
-        tests[0],
-        tests[1],
-        tests[2],
-        cmocka_unit_test(test_profile_default_allows_nothing_that_containers_do_not),
-    };
 
-    if (access(containers_list(), R_OK) == 0)
-        return cmocka_run_group_tests(with_list, NULL, NULL);
-    fprintf(stderr, "# not compared: there is no %s\n", containers_list());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
