@@ -170,18 +170,22 @@ struct hoist_amount {
 
 struct hoist_limits {
     size_t size;
-    struct hoist_amount cpu_millis;    /* thousandths of one CPU */
-    struct hoist_amount cpu_weight;    /* 1 to 10000 */
-    struct hoist_amount memory_max;    /* bytes */
-    struct hoist_amount memory_high;   /* bytes */
-    struct hoist_amount swap_max;      /* bytes; 0: no swap */
-    struct hoist_amount pids_max;      /* processes and threads */
-    struct hoist_amount io_read_bps;   /* bytes a second on each disk */
-    struct hoist_amount io_write_bps;  /* bytes a second on each disk */
-    struct hoist_amount io_read_iops;  /* operations a second on each disk */
-    struct hoist_amount io_write_iops; /* operations a second on each disk */
-    struct hoist_amount open_files;    /* RLIMIT_NOFILE */
-    struct hoist_amount core_size;     /* RLIMIT_CORE, bytes */
+    struct hoist_amount cpu_millis;      /* thousandths of one CPU */
+    struct hoist_amount cpu_weight;      /* 1 to 10000 */
+    struct hoist_amount memory_max;      /* bytes */
+    struct hoist_amount memory_high;     /* bytes */
+    struct hoist_amount swap_max;        /* bytes; 0: no swap */
+    struct hoist_amount pids_max;        /* processes and threads */
+    struct hoist_amount io_read_bps;     /* bytes a second on each disk */
+    struct hoist_amount io_write_bps;    /* bytes a second on each disk */
+    struct hoist_amount io_read_iops;    /* operations a second on each disk */
+    struct hoist_amount io_write_iops;   /* operations a second on each disk */
+    struct hoist_amount open_files;      /* RLIMIT_NOFILE */
+    struct hoist_amount core_size;       /* RLIMIT_CORE, bytes */
+    struct hoist_amount cpu_period_usec; /* in which the quota is counted; 1000 to 1000000 */
+    struct hoist_amount cpu_time_usec;   /* of the whole tree, then it is stopped */
+    struct hoist_amount oom_group;       /* 1: an OOM kill ends the whole job; 0: one process */
+    struct hoist_amount io_weight;       /* 1 to 10000 */
 };
 
 #define HOIST_LIMITS_INIT                                                                          \

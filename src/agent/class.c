@@ -5,14 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/name.h"
 #include "base/quantity.h"
+#include "text/value.h"
 
 /* What stands in the shipped table: 0 means that the class doesn't give that limit. */
 struct shipped_class {
     const char *name;
+    uint64_t cpu_period_usec;
     uint64_t cpu_millis;
     uint64_t memory_max;
     uint64_t memory_high;
@@ -61,6 +64,7 @@ static const struct shipped_class shipped_classes[] = {
     },
     {
         .name = "telehandler",
+        .cpu_period_usec = 1000000,
         .cpu_millis = 100,
         .memory_max = 512 * MIB,
         .memory_high = 384 * MIB,
@@ -84,6 +88,7 @@ static struct class class_from_shipped(const struct shipped_class *shipped)
 
     snprintf(class.name, sizeof(class.name), "%s", shipped->name);
     limit_set(&class.limits, LIMIT_SWAP_MAX, 0);
+    limit_set_unless_zero(&class.limits, LIMIT_CPU_PERIOD, shipped->cpu_period_usec);
     limit_set_unless_zero(&class.limits, LIMIT_CPU_MILLIS, shipped->cpu_millis);
     limit_set_unless_zero(&class.limits, LIMIT_MEMORY_MAX, shipped->memory_max);
     limit_set_unless_zero(&class.limits, LIMIT_MEMORY_HIGH, shipped->memory_high);
@@ -143,9 +148,21 @@ struct class_key {
         CLASS_KEY_CPU,
         CLASS_KEY_SIZE,
         CLASS_KEY_NUMBER,
+        CLASS_KEY_DURATION,
+        CLASS_KEY_BOOL,
     } type;
     uint64_t min, max;
 };
+
+static int parse_bool(const char *text, uint64_t *ret, struct error *err)
+{
+    bool value;
+    int r = text_parse_bool(text, &value, NULL, err);
+
+    if (r >= 0)
+        *ret = value;
+    return r;
+}
 
 static int class_parse_limit(const char *text, void *destination, const void *argument,
                              struct error *err)
@@ -165,6 +182,12 @@ static int class_parse_limit(const char *text, void *destination, const void *ar
     case CLASS_KEY_NUMBER:
         r = quantity_parse_unsigned(text, key->max, &value, err);
         break;
+    case CLASS_KEY_DURATION:
+        r = quantity_parse_duration(text, &value, err);
+        break;
+    case CLASS_KEY_BOOL:
+        r = parse_bool(text, &value, err);
+        break;
     default:
         r = error_set(err, -EINVAL, "a key without a type");
         break;
@@ -174,6 +197,9 @@ static int class_parse_limit(const char *text, void *destination, const void *ar
     if (value < key->min)
         return error_set(err, -ERANGE, "%llu is too small, %llu is the least",
                          (unsigned long long)value, (unsigned long long)key->min);
+    if (key->max > 0 && value > key->max)
+        return error_set(err, -ERANGE, "%llu is too large, %llu is the most",
+                         (unsigned long long)value, (unsigned long long)key->max);
     for (size_t i = 0; i < key->count; i++)
         limit_set(&class->limits, key->limits[i], value);
     return 0;
@@ -189,11 +215,15 @@ static int class_parse_limit(const char *text, void *destination, const void *ar
 
 const struct text_key class_keys[] = {
     CLASS_KEY("cpu", CLASS_KEY_CPU, 0, 0, LIMIT_CPU_MILLIS),
+    CLASS_KEY("cpu_period", CLASS_KEY_DURATION, 1000, 1000000, LIMIT_CPU_PERIOD),
+    CLASS_KEY("cpu_time", CLASS_KEY_DURATION, 0, 0, LIMIT_CPU_TIME),
     CLASS_KEY("cpu_weight", CLASS_KEY_NUMBER, 1, 10000, LIMIT_CPU_WEIGHT),
     CLASS_KEY("memory_max", CLASS_KEY_SIZE, 0, 0, LIMIT_MEMORY_MAX),
     CLASS_KEY("memory_high", CLASS_KEY_SIZE, 0, 0, LIMIT_MEMORY_HIGH),
     CLASS_KEY("swap_max", CLASS_KEY_SIZE, 0, 0, LIMIT_SWAP_MAX),
+    CLASS_KEY("oom_group", CLASS_KEY_BOOL, 0, 1, LIMIT_OOM_GROUP),
     CLASS_KEY("pids_max", CLASS_KEY_NUMBER, 0, 4194304, LIMIT_PIDS_MAX),
+    CLASS_KEY("io_weight", CLASS_KEY_NUMBER, 1, 10000, LIMIT_IO_WEIGHT),
     CLASS_KEY("io_bps", CLASS_KEY_SIZE, 0, 0, LIMIT_IO_READ_BPS, LIMIT_IO_WRITE_BPS),
     CLASS_KEY("io_read_bps", CLASS_KEY_SIZE, 0, 0, LIMIT_IO_READ_BPS),
     CLASS_KEY("io_write_bps", CLASS_KEY_SIZE, 0, 0, LIMIT_IO_WRITE_BPS),
@@ -205,3 +235,28 @@ const struct text_key class_keys[] = {
     {.key = NULL},
 };
 /* clang-format on */
+
+/* The key that sets this limit and no other. */
+static const struct text_key *key_of(enum limit limit)
+{
+    for (const struct text_key *key = class_keys; key->key; key++) {
+        const struct class_key *rule = key->argument;
+
+        if (rule->count == 1 && rule->limits[0] == limit)
+            return key;
+    }
+    return NULL;
+}
+
+int class_print_limit(enum limit limit, uint64_t value, struct buffer *out)
+{
+    const struct text_key *key = key_of(limit);
+    const struct class_key *rule = key ? key->argument : NULL;
+
+    if (!rule)
+        return -EINVAL;
+    if (rule->type == CLASS_KEY_BOOL)
+        return buffer_append_format(out, "%s: %s\n", key->key, value ? "true" : "false");
+    return buffer_append_format(out, "%s: %llu%s\n", key->key, (unsigned long long)value,
+                                rule->type == CLASS_KEY_DURATION ? "us" : "");
+}

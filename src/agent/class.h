@@ -7,6 +7,7 @@
 #include "text/schema.h"
 #include "wire/limits.h"
 
+struct buffer;
 struct error;
 
 /*
@@ -40,3 +41,6 @@ int classes_member(void *destination, const char *name, void **ret, struct error
 
 /* The keys of one class (`destination` is a struct class). */
 extern const struct text_key class_keys[];
+
+/* Appends "memory_max: 512000000\n", the key and value that set this limit. */
+int class_print_limit(enum limit limit, uint64_t value, struct buffer *out);

@@ -110,10 +110,11 @@ static int print_class(const struct class *class, struct buffer *out)
     int r = buffer_append_format(out, "  %s:\n", class->name);
 
     for (unsigned limit = 0; r == 0 && limit < _LIMIT_MAX; limit++)
-        if (limit_is_given(&class->limits, limit))
-            r = buffer_append_format(out, "    %s: %llu\n",
-                                     limit == LIMIT_CPU_MILLIS ? "cpu" : limit_name(limit),
-                                     (unsigned long long)class->limits.value[limit]);
+        if (limit_is_given(&class->limits, limit)) {
+            r = buffer_append_text(out, "    ");
+            if (r == 0)
+                r = class_print_limit(limit, class->limits.value[limit], out);
+        }
     return r;
 }
 

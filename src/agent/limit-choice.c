@@ -4,25 +4,26 @@
 #include <stdio.h>
 
 #include "api/error.h"
+#include "base/cleanup.h"
 
-/* Weights have no "more is worse" that a ceiling could hold; rlimits have no 0 for "none". */
-static bool has_ceiling(enum limit limit)
+/* A choice, of which neither side is more: what a class says of it is no ceiling. */
+static bool is_choice(enum limit limit)
 {
-    return limit != LIMIT_CPU_WEIGHT;
-}
-
-static bool is_unlimited(enum limit limit, uint64_t value)
-{
-    return value == 0 && limit != LIMIT_SWAP_MAX && limit != LIMIT_OPEN_FILES &&
-           limit != LIMIT_CORE_SIZE;
+    return limit == LIMIT_CPU_PERIOD || limit == LIMIT_OOM_GROUP;
 }
 
 static bool is_over(const struct limits *ceilings, enum limit limit, uint64_t value)
 {
-    if (!has_ceiling(limit) || !limit_is_given(ceilings, limit) ||
-        is_unlimited(limit, ceilings->value[limit]))
+    if (is_choice(limit) || !limit_is_given(ceilings, limit) ||
+        limit_is_none(limit, ceilings->value[limit]))
         return false;
-    return is_unlimited(limit, value) || value > ceilings->value[limit];
+    return limit_is_none(limit, value) || value > ceilings->value[limit];
+}
+
+/* "none" is more than any other value. */
+static bool is_less(enum limit limit, uint64_t a, uint64_t b)
+{
+    return !limit_is_none(limit, a) && (limit_is_none(limit, b) || a < b);
 }
 
 static int refuse(enum limit limit, uint64_t value, uint64_t ceiling, const char *set_by,
@@ -40,24 +41,48 @@ static int refuse(enum limit limit, uint64_t value, uint64_t ceiling, const char
     return r;
 }
 
+struct ceiling {
+    const struct limits *limits;
+    const char *set_by;
+};
+
+/* Of those that a value lies above the smallest is named: less than that fits under all. */
+static int check_ceilings(const struct ceiling *ceilings, size_t count, const struct limits *chosen,
+                          enum limit limit, struct api_error *error)
+{
+    const struct ceiling *smallest = NULL;
+    uint64_t value = chosen->value[limit];
+
+    for (size_t i = 0; limit_is_given(chosen, limit) && i < count; i++)
+        if (is_over(ceilings[i].limits, limit, value) &&
+            (!smallest ||
+             is_less(limit, ceilings[i].limits->value[limit], smallest->limits->value[limit])))
+            smallest = &ceilings[i];
+    if (!smallest)
+        return 0;
+    return refuse(limit, value, smallest->limits->value[limit], smallest->set_by, error);
+}
+
 int limits_choose(const struct class *class, const struct limits *asked,
                   const struct limits *launcher, struct limits *ret, struct api_error *error)
 {
     struct limits chosen = class->limits;
-    char set_by[CLASS_NAME_MAX + 16];
+    char of_class[CLASS_NAME_MAX + 16];
+    const struct ceiling ceilings[] = {
+        {&class->limits, of_class},
+        {launcher, "the launcher"},
+    };
 
-    snprintf(set_by, sizeof(set_by), "the class \"%s\"", class->name);
-    for (unsigned limit = 0; limit < _LIMIT_MAX; limit++) {
-        if (!limit_is_given(asked, limit))
-            continue;
-        if (is_over(&class->limits, limit, asked->value[limit]))
-            return refuse(limit, asked->value[limit], class->limits.value[limit], set_by, error);
-        limit_set(&chosen, limit, asked->value[limit]);
-    }
+    snprintf(of_class, sizeof(of_class), "the class \"%s\"", class->name);
     for (unsigned limit = 0; limit < _LIMIT_MAX; limit++)
-        if (limit_is_given(&chosen, limit) && is_over(launcher, limit, chosen.value[limit]))
-            return refuse(limit, chosen.value[limit], launcher->value[limit], "the launcher",
-                          error);
+        if (limit_is_given(asked, limit))
+            limit_set(&chosen, limit, asked->value[limit]);
+    for (unsigned limit = 0; limit < _LIMIT_MAX; limit++) {
+        int r = check_ceilings(ceilings, ARRAY_SIZE(ceilings), &chosen, limit, error);
+
+        if (r < 0)
+            return r;
+    }
     *ret = chosen;
     return 0;
 }
@@ -70,7 +95,7 @@ int limits_check_enforceable(const struct limits *limits, uint32_t enforceable,
         int r;
 
         if (!limit_is_given(limits, limit) || !controller ||
-            is_unlimited(limit, limits->value[limit]) || enforceable & LIMIT_BIT(limit))
+            limit_is_none(limit, limits->value[limit]) || enforceable & LIMIT_BIT(limit))
             continue;
         r = api_error_set(error, HOIST__V1__REASON__REASON_LIMIT_NOT_ENFORCEABLE,
                           "%s can't be enforced: there is no controller \"%s\" for cgroup v2 on "

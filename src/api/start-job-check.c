@@ -239,10 +239,14 @@ static void check_limits(const Hoist__V1__Limits *limits, struct issues *issues)
         return;
     check_amount("cpu_millis", limits->cpu_millis, 0, CPU_MILLIS_MAX, issues);
     check_amount("cpu_weight", limits->cpu_weight, 1, 10000, issues);
+    check_amount("cpu_period_usec", limits->cpu_period_usec, 1000, 1000000, issues);
+    check_amount("cpu_time_usec", limits->cpu_time_usec, 0, BYTES_MAX, issues);
     check_amount("memory_max", limits->memory_max, 0, BYTES_MAX, issues);
     check_amount("memory_high", limits->memory_high, 0, BYTES_MAX, issues);
     check_amount("swap_max", limits->swap_max, 0, BYTES_MAX, issues);
+    check_amount("oom_group", limits->oom_group, 0, 1, issues);
     check_amount("pids_max", limits->pids_max, 0, PIDS_MAX, issues);
+    check_amount("io_weight", limits->io_weight, 1, 10000, issues);
     check_amount("io_read_bps", limits->io_read_bps, 0, BYTES_MAX, issues);
     check_amount("io_write_bps", limits->io_write_bps, 0, BYTES_MAX, issues);
     check_amount("io_read_iops", limits->io_read_iops, 0, IOPS_MAX, issues);

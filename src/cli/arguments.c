@@ -41,6 +41,8 @@ static const struct flag flags[] = {
     FLAG("memory", 0, FLAG_TEXT, memory, FLAGS_JOB, "SIZE", "less memory than the class: 64MiB"),
     FLAG("pids", 0, FLAG_TEXT, pids, FLAGS_JOB, "NUMBER", "fewer processes than the class"),
     FLAG("io", 0, FLAG_TEXT, io_bps, FLAGS_JOB, "SIZE", "fewer bytes a second on each disk"),
+    FLAG("cpu-time", 0, FLAG_TEXT, cpu_time, FLAGS_JOB, "TIME", "at most so much CPU time in all: 10m"),
+    FLAG("limit", 0, FLAG_LIST, limits, FLAGS_JOB, "NAME=VALUE", "any limit: memory_high=48MiB; may repeat"),
     FLAG("iops", 0, FLAG_TEXT, iops, FLAGS_JOB, "NUMBER", "fewer disk operations a second"),
     FLAG("timeout", 0, FLAG_TEXT, timeout, FLAGS_JOB | FLAGS_WAIT, "TIME", "at most so long: 30s, 1h30m"),
     FLAG("merged", 0, FLAG_SWITCH, merged, FLAGS_JOB, NULL, "one pipe for both streams: exact order"),
@@ -84,6 +86,7 @@ void arguments_done(struct arguments *arguments)
     strv_free(arguments->labels);
     strv_free(arguments->env);
     strv_free(arguments->states);
+    strv_free(arguments->limits);
     *arguments = (struct arguments){.words = NULL};
 }
 

@@ -30,7 +30,8 @@ struct arguments {
     bool help;
     /* What to run. */
     const char *name, *env_file, *cwd, *job_class, *timeout, *shell, *grace, *signal, *request_id;
-    const char *cpu, *memory, *pids, *io_bps, *iops;
+    const char *cpu, *cpu_time, *memory, *pids, *io_bps, *iops;
+    char **limits;
     char **labels, **env;
     bool merged, detach;
     /* Which output. */

@@ -17,8 +17,10 @@ static void line(const char *key, const char *text)
 static void show_class(const Hoist__V1__ClassInfo *class)
 {
     static const char *const names[] = {
-        "cpu_millis",  "cpu_weight",   "memory_max",   "memory_high",   "swap_max",   "pids_max",
-        "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops", "open_files", "core_size",
+        "cpu_millis",   "cpu_period_usec", "cpu_weight",  "cpu_time_usec",
+        "memory_max",   "memory_high",     "swap_max",    "oom_group",
+        "pids_max",     "io_weight",       "io_read_bps", "io_write_bps",
+        "io_read_iops", "io_write_iops",   "open_files",  "core_size",
     };
     _cleanup_free_ char *name = utf8_escape(class->name);
 

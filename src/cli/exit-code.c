@@ -22,7 +22,8 @@ static int exit_code_of_reason(Hoist__V1__Reason reason)
 
 int exit_code_of_job(const Hoist__V1__Job *job)
 {
-    if (job->cause == HOIST__V1__CAUSE__CAUSE_TIMED_OUT)
+    if (job->cause == HOIST__V1__CAUSE__CAUSE_TIMED_OUT ||
+        job->cause == HOIST__V1__CAUSE__CAUSE_CPU_TIME_LIMIT)
         return EXIT_TIMED_OUT;
     if (job->cause == HOIST__V1__CAUSE__CAUSE_START_FAILED)
         return exit_code_of_reason(job->reason);

@@ -180,6 +180,7 @@ static int put_limits(const struct arguments *arguments, Hoist__V1__JobSpec *spe
         const char *names[2];
     } limits[] = {
         {"--cpu", arguments->cpu, quantity_parse_cpu, {"cpu_millis", NULL}},
+        {"--cpu-time", arguments->cpu_time, quantity_parse_duration, {"cpu_time_usec", NULL}},
         {"--memory", arguments->memory, quantity_parse_size, {"memory_max", NULL}},
         {"--pids", arguments->pids, parse_number, {"pids_max", NULL}},
         {"--io", arguments->io_bps, quantity_parse_size, {"io_read_bps", "io_write_bps"}},
@@ -195,6 +196,52 @@ static int put_limits(const struct arguments *arguments, Hoist__V1__JobSpec *spe
             return error_prefix(err, "%s", limits[i].flag);
         if (put_limit(spec, limits[i].names, value) < 0)
             return error_set(err, -ENOMEM, "no memory");
+    }
+    return 0;
+}
+
+/* By what its name ends with or holds, since the list of limits is the API's. */
+static int parse_limit(const char *name, const char *text, uint64_t *ret, struct error *err)
+{
+    if (strstr(name, "_usec"))
+        return quantity_parse_duration(text, ret, err);
+    if (strstr(name, "cpu_millis"))
+        return quantity_parse_cpu(text, ret, err);
+    if (strstr(name, "memory") || strstr(name, "swap") || strstr(name, "_bps") ||
+        strstr(name, "core_size"))
+        return quantity_parse_size(text, ret, err);
+    return quantity_parse_unsigned(text, UINT64_MAX, ret, err);
+}
+
+static int no_such_limit(const char *text, struct error *err)
+{
+    char names[ERROR_TEXT_MAX] = "";
+    size_t used = 0;
+
+    for (unsigned i = 0; i < hoist__v1__limits__descriptor.n_fields && used < sizeof(names); i++)
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
+                                 hoist__v1__limits__descriptor.fields[i].name);
+    return error_set(err, -EINVAL, "--limit %.40s: write NAME=VALUE with one of %s", text, names);
+}
+
+static int put_named_limits(const struct arguments *arguments, Hoist__V1__JobSpec *spec,
+                            struct error *err)
+{
+    for (char **text = arguments->limits; text && *text; text++) {
+        const char *equals = strchr(*text, '=');
+        _cleanup_free_ char *name = equals ? strndup(*text, (size_t)(equals - *text)) : NULL;
+        uint64_t value;
+        int r;
+
+        if (!name)
+            return no_such_limit(*text, err);
+        if (parse_limit(name, equals + 1, &value, err) < 0)
+            return error_prefix(err, "--limit %s", name);
+        r = put_limit(spec, (const char *const[2]){name, NULL}, value);
+        if (r == -EINVAL)
+            return no_such_limit(*text, err);
+        if (r < 0)
+            return error_set(err, r, "no memory");
     }
     return 0;
 }
@@ -247,6 +294,8 @@ int job_flags_to_request(const struct arguments *arguments, Hoist__V1__StartJobR
         r = put_labels(arguments, request->spec, err);
     if (r == 0)
         r = put_limits(arguments, request->spec, err);
+    if (r == 0)
+        r = put_named_limits(arguments, request->spec, err);
     if (r == 0)
         r = put_duration(&request->spec->timeout, "--timeout", arguments->timeout, err);
     if (r == 0)

@@ -88,6 +88,9 @@ const char *job_end_text(const Hoist__V1__Job *job, char text[static JOB_END_TEX
     case HOIST__V1__CAUSE__CAUSE_TIMED_OUT:
         snprintf(text, JOB_END_TEXT_MAX, "stopped: its timeout passed");
         break;
+    case HOIST__V1__CAUSE__CAUSE_CPU_TIME_LIMIT:
+        snprintf(text, JOB_END_TEXT_MAX, "stopped: its limit of CPU time passed");
+        break;
     case HOIST__V1__CAUSE__CAUSE_OOM_KILLED:
         snprintf(text, JOB_END_TEXT_MAX, "killed: it reached its memory limit");
         break;
@@ -108,6 +111,10 @@ const char *limit_text(const char *name, uint64_t value, char text[static LIMIT_
     if (strcmp(name, "cpu_millis") == 0)
         snprintf(text, LIMIT_TEXT_MAX, "%llu.%llu%%", (unsigned long long)(value / 10),
                  (unsigned long long)(value % 10));
+    else if (strstr(name, "_usec"))
+        snprintf(text, LIMIT_TEXT_MAX, "%s", quantity_format_duration(value, quantity));
+    else if (strcmp(name, "oom_group") == 0)
+        snprintf(text, LIMIT_TEXT_MAX, "%s", value ? "the whole job" : "one process");
     else if (strstr(name, "memory") || strstr(name, "swap") || strstr(name, "core"))
         snprintf(text, LIMIT_TEXT_MAX, "%s", quantity_format_size(value, quantity));
     else if (strstr(name, "bps"))

@@ -133,9 +133,12 @@ static int start_command(struct start *start, struct supervisor *supervisor,
         .cgroup_fd = has_cgroup ? PLAN_FD_CGROUP : FD_NONE,
         .host_proc_fd = start->host_proc_fd,
     };
+    int r;
 
     start->failure = SPAWN_FAILURE_SPAWN;
-    return command_start(&setup, &supervisor->command, err);
+    r = cpu_time_open(&supervisor->cpu_time, PLAN_FD_CGROUP,
+                      has_cgroup ? start->plan.settings.cpu_time : 0, err);
+    return r < 0 ? r : command_start(&setup, &supervisor->command, err);
 }
 
 /* Before the first byte of output is read: from here on the job's own data is in this process. */

@@ -39,6 +39,7 @@ int supervisor_init(struct supervisor *supervisor, const struct plan_settings *s
     signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     supervisor->settings = settings;
+    supervisor->cpu_time = CPU_TIME_NULL;
     supervisor->signal_fd = signal_fd;
     supervisor->timer_fd = timer_fd;
     supervisor->timeout_at = supervisor->armed = supervisor->drain_until = USEC_INFINITY;
@@ -167,6 +168,7 @@ static void note_command_end(struct supervisor *supervisor, const siginfo_t *inf
         .flags = exit_flags(&supervisor->stop),
     };
     supervisor->timeout_at = USEC_INFINITY;
+    cpu_time_done(&supervisor->cpu_time);
     pump_lift_rate(&supervisor->pump);
 }
 
@@ -221,16 +223,24 @@ static void take_signals(struct supervisor *supervisor, usec_t now)
 /* --- time and output ----------------------------------------------------------------------------
  */
 
-static void check_time(struct supervisor *supervisor, usec_t now)
+/* By a limit of time; a stop that is under way already has its own reason. */
+static void stop_for(struct supervisor *supervisor, enum state_stop_reason reason, usec_t now)
 {
     const struct plan_settings *settings = supervisor->settings;
 
+    if (supervisor->stop.reason == STATE_STOP_NONE)
+        act(supervisor,
+            stop_request(&supervisor->stop, reason, settings->stop_signal, settings->grace, now));
+}
+
+static void check_time(struct supervisor *supervisor, usec_t now)
+{
     if (supervisor->timeout_at <= now) {
         supervisor->timeout_at = USEC_INFINITY;
-        if (supervisor->stop.reason == STATE_STOP_NONE)
-            act(supervisor, stop_request(&supervisor->stop, STATE_STOP_TIMEOUT,
-                                         settings->stop_signal, settings->grace, now));
+        stop_for(supervisor, STATE_STOP_TIMEOUT, now);
     }
+    if (cpu_time_is_over(&supervisor->cpu_time, now))
+        stop_for(supervisor, STATE_STOP_CPU_TIME, now);
     act(supervisor, stop_check(&supervisor->stop, now));
     pump_check(&supervisor->pump, now);
 }
@@ -270,6 +280,7 @@ static usec_t next_event(const struct supervisor *supervisor)
     usec_t next = MIN(supervisor->timeout_at, supervisor->drain_until);
 
     next = MIN(next, stop_next(&supervisor->stop));
+    next = MIN(next, cpu_time_next(&supervisor->cpu_time));
     return MIN(next, pump_next(&supervisor->pump));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "init/command.h"
+#include "init/cpu-time.h"
 #include "init/pump.h"
 #include "init/report.h"
 #include "init/stop.h"
@@ -32,7 +33,8 @@ struct supervisor {
     bool started;            /* the exec has succeeded */
     bool start_failed;
     usec_t timeout_at; /* CLOCK_BOOTTIME; USEC_INFINITY: none */
-    usec_t armed;      /* what the timer is set to; USEC_INFINITY: off */
+    struct cpu_time cpu_time;
+    usec_t armed; /* what the timer is set to; USEC_INFINITY: off */
     struct command_end end;
     bool all_gone;      /* no process but PID 1 is left in the namespace */
     bool rest_killed;   /* SIGKILL to all after the command's end */

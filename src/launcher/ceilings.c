@@ -13,22 +13,25 @@
 #include "wire/spawn-spec.h"
 
 static const struct {
-    const char *key;        /* of launcher.conf, for the sentence */
-    bool zero_is_unlimited; /* wire/limits.h */
-    uint64_t absent_means;  /* what the kernel takes without the limit; 0: no limit at all */
+    const char *key;       /* of launcher.conf, for the sentence; NULL: it has no ceiling */
+    uint64_t absent_means; /* what the kernel takes without the limit; 0: no limit at all */
 } ceiling_table[] = {
-    [LIMIT_CPU_MILLIS] = {"max_cpu_millis", true, 0},
-    [LIMIT_CPU_WEIGHT] = {"max_cpu_weight", false, 100}, /* cpu.weight's default */
-    [LIMIT_MEMORY_MAX] = {"max_memory", true, 0},
-    [LIMIT_MEMORY_HIGH] = {"max_memory_high", true, 0},
-    [LIMIT_SWAP_MAX] = {"max_swap", false, 0},
-    [LIMIT_PIDS_MAX] = {"max_pids", true, 0},
-    [LIMIT_IO_READ_BPS] = {"max_io_read_bps", true, 0},
-    [LIMIT_IO_WRITE_BPS] = {"max_io_write_bps", true, 0},
-    [LIMIT_IO_READ_IOPS] = {"max_io_read_iops", true, 0},
-    [LIMIT_IO_WRITE_IOPS] = {"max_io_write_iops", true, 0},
-    [LIMIT_OPEN_FILES] = {"max_open_files", false, 0},
-    [LIMIT_CORE_SIZE] = {"max_core_size", false, 0},
+    [LIMIT_CPU_PERIOD] = {NULL, 0},
+    [LIMIT_OOM_GROUP] = {NULL, 0},
+    [LIMIT_CPU_TIME] = {"max_cpu_time", 0},
+    [LIMIT_IO_WEIGHT] = {"max_io_weight", 100}, /* io.weight's default */
+    [LIMIT_CPU_MILLIS] = {"max_cpu_millis", 0},
+    [LIMIT_CPU_WEIGHT] = {"max_cpu_weight", 100}, /* cpu.weight's default */
+    [LIMIT_MEMORY_MAX] = {"max_memory", 0},
+    [LIMIT_MEMORY_HIGH] = {"max_memory_high", 0},
+    [LIMIT_SWAP_MAX] = {"max_swap", 0},
+    [LIMIT_PIDS_MAX] = {"max_pids", 0},
+    [LIMIT_IO_READ_BPS] = {"max_io_read_bps", 0},
+    [LIMIT_IO_WRITE_BPS] = {"max_io_write_bps", 0},
+    [LIMIT_IO_READ_IOPS] = {"max_io_read_iops", 0},
+    [LIMIT_IO_WRITE_IOPS] = {"max_io_write_iops", 0},
+    [LIMIT_OPEN_FILES] = {"max_open_files", 0},
+    [LIMIT_CORE_SIZE] = {"max_core_size", 0},
 };
 
 static_assert(ARRAY_SIZE(ceiling_table) == _LIMIT_MAX, "each limit has a row");
@@ -45,7 +48,7 @@ static int limit_check(const struct limits *ceilings, const struct limits *limit
         value = ceiling_table[limit].absent_means;
         given = true;
     }
-    if (!given || (value == 0 && ceiling_table[limit].zero_is_unlimited))
+    if (!given || limit_is_none((enum limit)limit, value))
         return error_set(err, -EPERM,
                          "no limit %s is set, but launcher.conf allows at most %" PRIu64 " (%s)",
                          limit_name(limit), ceiling, ceiling_table[limit].key);

@@ -166,6 +166,18 @@ static int parse_ceiling_size(struct launcher_config *config, const struct confi
     return 0;
 }
 
+static int parse_ceiling_duration(struct launcher_config *config, const struct config_key *key,
+                                  const char *value, struct error *err)
+{
+    usec_t duration;
+    int r = quantity_parse_duration(value, &duration, err);
+
+    if (r < 0)
+        return r;
+    limit_set(&config->ceilings, (enum limit)key->member, duration);
+    return 0;
+}
+
 static int parse_ceiling_count(struct launcher_config *config, const struct config_key *key,
                                const char *value, struct error *err)
 {
@@ -257,9 +269,12 @@ static const struct config_key config_keys[] = {
     KEY("log_level", parse_log_level, 0, "info", "LEVEL", "error, warning, info or debug"),
     SIZE("max_core_size", LIMIT_CORE_SIZE, "ceiling of a job's core dumps"),
     COUNT("max_cpu_millis", LIMIT_CPU_MILLIS, "of its CPU, in thousandths of one"),
+    KEY("max_cpu_time", parse_ceiling_duration, LIMIT_CPU_TIME, NULL, "TIME",
+        "of its CPU time in all"),
     COUNT("max_cpu_weight", LIMIT_CPU_WEIGHT, "of its CPU weight"),
     SIZE("max_io_read_bps", LIMIT_IO_READ_BPS, "of bytes a second that it reads"),
     COUNT("max_io_read_iops", LIMIT_IO_READ_IOPS, "of its reads a second"),
+    COUNT("max_io_weight", LIMIT_IO_WEIGHT, "of its weight on disks"),
     SIZE("max_io_write_bps", LIMIT_IO_WRITE_BPS, "of bytes a second that it writes"),
     COUNT("max_io_write_iops", LIMIT_IO_WRITE_IOPS, "of its writes a second"),
     KEY("max_jobs", parse_count, MEMBER(jobs_max), "10000", "N", "jobs at the same time, about"),

@@ -24,7 +24,7 @@ struct error;
 
 #define CONFIG_FILE_DEFAULT "/etc/hoist/launcher.conf"
 #define CONFIG_FILE_MAX     (64 * 1024) /* bytes */
-#define CONFIG_KEYS_MAX     32
+#define CONFIG_KEYS_MAX     48
 #define CONFIG_RULES_MAX    16
 
 /* Where hoistd is told of every path of its own; a job sees none of these. */

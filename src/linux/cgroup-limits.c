@@ -18,7 +18,8 @@
 
 /*
  * cpu.max is a quota of microseconds in each period. 100 ms is the kernel's own period; the kernel
- * refuses quotas below 1 ms, so the smallest shares get the longest period that it takes.
+ * refuses quotas below 1 ms, so where no period was asked for the smallest shares get the longest
+ * that it takes.
  */
 #define CPU_PERIOD_USEC      UINT64_C(100000)
 #define CPU_PERIOD_LONG_USEC UINT64_C(1000000)
@@ -28,7 +29,9 @@
 enum limit_form {
     FORM_NUMBER,
     FORM_BYTES,  /* rounded down to whole pages */
+    FORM_PERIOD, /* "max PERIOD" */
     FORM_QUOTA,  /* "QUOTA PERIOD" */
+    FORM_WEIGHT, /* "default WEIGHT", then lines for single disks */
     FORM_DEVICE, /* "MAJOR:MINOR KEY=VALUE" */
 };
 
@@ -40,6 +43,7 @@ static const struct limit_rule {
     uint64_t largest; /* values from here on read back as "max" */
 } limit_rules[] = {
 #define PAGES_MAX ((uint64_t)LONG_MAX) /* PAGE_COUNTER_MAX × page size, nearly */
+    [CGROUP_LIMIT_CPU_PERIOD] = {"cpu.max", CGROUP_CONTROLLER_CPU, FORM_PERIOD, NULL, UINT64_MAX},
     [CGROUP_LIMIT_CPU_MAX] = {"cpu.max", CGROUP_CONTROLLER_CPU, FORM_QUOTA, NULL, CPU_MILLIS_MAX},
     [CGROUP_LIMIT_CPU_WEIGHT] = {"cpu.weight", CGROUP_CONTROLLER_CPU, FORM_NUMBER, NULL, 10001},
     [CGROUP_LIMIT_MEMORY_MAX] = {"memory.max", CGROUP_CONTROLLER_MEMORY, FORM_BYTES, NULL,
@@ -48,7 +52,12 @@ static const struct limit_rule {
                                   PAGES_MAX},
     [CGROUP_LIMIT_SWAP_MAX] = {"memory.swap.max", CGROUP_CONTROLLER_MEMORY, FORM_BYTES, NULL,
                                PAGES_MAX},
+    [CGROUP_LIMIT_OOM_GROUP] = {"memory.oom.group", CGROUP_CONTROLLER_MEMORY, FORM_NUMBER, NULL,
+                                UINT64_MAX},
     [CGROUP_LIMIT_PIDS_MAX] = {"pids.max", CGROUP_CONTROLLER_PIDS, FORM_NUMBER, NULL, 4194304},
+    [CGROUP_LIMIT_IO_WEIGHT] = {"io.weight", CGROUP_CONTROLLER_IO, FORM_WEIGHT, NULL, UINT64_MAX},
+    [CGROUP_LIMIT_IO_BFQ_WEIGHT] = {"io.bfq.weight", CGROUP_CONTROLLER_IO, FORM_WEIGHT, NULL,
+                                    UINT64_MAX},
     [CGROUP_LIMIT_IO_READ_BPS] = {"io.max", CGROUP_CONTROLLER_IO, FORM_DEVICE, "rbps", UINT64_MAX},
     [CGROUP_LIMIT_IO_WRITE_BPS] = {"io.max", CGROUP_CONTROLLER_IO, FORM_DEVICE, "wbps", UINT64_MAX},
     [CGROUP_LIMIT_IO_READ_IOPS] = {"io.max", CGROUP_CONTROLLER_IO, FORM_DEVICE, "riops", UINT_MAX},
@@ -80,11 +89,22 @@ static void number_format(const struct limit_rule *rule, uint64_t value, char *t
         snprintf(text, size, "%" PRIu64, value);
 }
 
-static void quota_format(const struct limit_rule *rule, uint64_t millis, char *text, size_t size)
+/* The period that stands in cpu.max. */
+static uint64_t period_read(int dir_fd)
 {
-    uint64_t period = CPU_PERIOD_USEC;
+    char text[LIMIT_TEXT_MAX], end;
+    uint64_t period;
 
-    if (millis * period / 1000 < CPU_QUOTA_MIN_USEC)
+    if (cgroup_file_read(dir_fd, "cpu.max", text, sizeof(text)) >= 0 &&
+        sscanf(text, "%*s %" SCNu64 "%c", &period, &end) == 1 && period > 0)
+        return period;
+    return CPU_PERIOD_USEC;
+}
+
+static void quota_format(const struct limit_rule *rule, uint64_t millis, uint64_t period,
+                         char *text, size_t size)
+{
+    if (period == CPU_PERIOD_USEC && millis * period / 1000 < CPU_QUOTA_MIN_USEC)
         period = CPU_PERIOD_LONG_USEC;
     if (millis >= rule->largest)
         snprintf(text, size, "max %" PRIu64, period);
@@ -93,8 +113,8 @@ static void quota_format(const struct limit_rule *rule, uint64_t millis, char *t
 }
 
 /* The text that goes into the file, which is what we want to see there again. */
-static void limit_format(const struct limit_rule *rule, const struct disk *disk, uint64_t value,
-                         char *text, size_t size)
+static void limit_format(int dir_fd, const struct limit_rule *rule, const struct disk *disk,
+                         uint64_t value, char *text, size_t size)
 {
     char number[32];
 
@@ -105,8 +125,14 @@ static void limit_format(const struct limit_rule *rule, const struct disk *disk,
     case FORM_BYTES:
         number_format(rule, value - value % (uint64_t)sysconf(_SC_PAGESIZE), text, size);
         break;
+    case FORM_PERIOD:
+        snprintf(text, size, "max %" PRIu64, value);
+        break;
     case FORM_QUOTA:
-        quota_format(rule, MIN(value, CPU_MILLIS_MAX), text, size);
+        quota_format(rule, MIN(value, CPU_MILLIS_MAX), period_read(dir_fd), text, size);
+        break;
+    case FORM_WEIGHT:
+        snprintf(text, size, "default %" PRIu64, value);
         break;
     case FORM_DEVICE:
         number_format(rule, value, number, sizeof(number));
@@ -148,11 +174,15 @@ static int limit_text_read(int dir_fd, const struct limit_rule *rule, const stru
     char lines[IO_MAX_SIZE], value[32];
     int r;
 
-    if (rule->form != FORM_DEVICE)
+    if (rule->form != FORM_DEVICE && rule->form != FORM_WEIGHT)
         return cgroup_file_read(dir_fd, rule->file, text, size);
     r = cgroup_file_read(dir_fd, rule->file, lines, sizeof(lines));
     if (r < 0)
         return r;
+    if (rule->form == FORM_WEIGHT) {
+        snprintf(text, size, "%.*s", (int)strcspn(lines, "\n"), lines);
+        return 0;
+    }
     device_value_find(lines, disk, rule->key, value, sizeof(value));
     snprintf(text, size, "%u:%u %s=%s", disk->major, disk->minor, rule->key, value);
     return 0;
@@ -165,7 +195,7 @@ int cgroup_limit_apply(int dir_fd, enum cgroup_limit limit, const struct disk *d
     char wanted[LIMIT_TEXT_MAX], found[LIMIT_TEXT_MAX];
     int r;
 
-    limit_format(rule, disk, value, wanted, sizeof(wanted));
+    limit_format(dir_fd, rule, disk, value, wanted, sizeof(wanted));
     r = cgroup_file_write(dir_fd, rule->file, wanted);
     if (r >= 0)
         r = limit_text_read(dir_fd, rule, disk, found, sizeof(found));
@@ -195,6 +225,14 @@ static int value_parse(const char *text, uint64_t *ret)
     return sscanf(text, "%" SCNu64 "%c", ret, &end) == 1 ? 0 : -EBADMSG;
 }
 
+/* What stands behind the first blank or "=". */
+static int second_parse(const char *text, uint64_t *ret)
+{
+    const char *value = strpbrk(text, " =");
+
+    return value ? value_parse(value + 1, ret) : -EBADMSG;
+}
+
 static int quota_parse(const char *text, uint64_t *ret)
 {
     uint64_t quota, period;
@@ -219,20 +257,17 @@ int cgroup_limit_read(int dir_fd, enum cgroup_limit limit, const struct disk *di
     r = limit_text_read(dir_fd, rule, disk, text, sizeof(text));
     if (r < 0)
         return r;
-    if (rule->form == FORM_QUOTA)
+    switch (rule->form) {
+    case FORM_QUOTA:
         return quota_parse(text, ret);
-    return value_parse(rule->form == FORM_DEVICE ? strchr(text, '=') + 1 : text, ret);
-}
-
-int cgroup_limit_oom_group(int dir_fd)
-{
-    char text[8];
-    int r;
-
-    r = cgroup_file_write(dir_fd, "memory.oom.group", "1");
-    if (r >= 0)
-        r = cgroup_file_read(dir_fd, "memory.oom.group", text, sizeof(text));
-    if (r < 0)
-        return r;
-    return text_equal(text, "1") ? 0 : -EREMOTEIO;
+    case FORM_PERIOD:
+    case FORM_WEIGHT:
+        return second_parse(text, ret);
+    case FORM_DEVICE:
+        return value_parse(strchr(text, '=') + 1, ret);
+    case FORM_NUMBER:
+    case FORM_BYTES:
+        break;
+    }
+    return value_parse(text, ret);
 }

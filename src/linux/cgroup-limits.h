@@ -14,13 +14,17 @@
  */
 
 enum cgroup_limit {
-    CGROUP_LIMIT_CPU_MAX,    /* thousandths of one CPU */
+    CGROUP_LIMIT_CPU_PERIOD, /* µs; takes the quota away, so it comes first */
+    CGROUP_LIMIT_CPU_MAX,    /* thousandths of one CPU, in the period that the file has */
     CGROUP_LIMIT_CPU_WEIGHT, /* 1 … 10000 */
     CGROUP_LIMIT_MEMORY_MAX, /* bytes, these three; the kernel rounds down to whole pages */
     CGROUP_LIMIT_MEMORY_HIGH,
     CGROUP_LIMIT_SWAP_MAX,
+    CGROUP_LIMIT_OOM_GROUP, /* 1: the OOM killer ends all of the cgroup or nothing */
     CGROUP_LIMIT_PIDS_MAX,
-    CGROUP_LIMIT_IO_READ_BPS, /* these four a second, on one disk */
+    CGROUP_LIMIT_IO_WEIGHT,     /* 1 … 10000; heeded by disks with io.cost */
+    CGROUP_LIMIT_IO_BFQ_WEIGHT, /* 1 … 1000; heeded by disks with the scheduler bfq */
+    CGROUP_LIMIT_IO_READ_BPS,   /* these four a second, on one disk */
     CGROUP_LIMIT_IO_WRITE_BPS,
     CGROUP_LIMIT_IO_READ_IOPS,
     CGROUP_LIMIT_IO_WRITE_IOPS,
@@ -58,6 +62,3 @@ int cgroup_limit_apply(int dir_fd, enum cgroup_limit limit, const struct disk *d
  * -EBADMSG when the file can't be understood.
  */
 int cgroup_limit_read(int dir_fd, enum cgroup_limit limit, const struct disk *disk, uint64_t *ret);
-
-/* memory.oom.group = 1: the OOM killer ends all of the cgroup or nothing. Read back, too. */
-int cgroup_limit_oom_group(int dir_fd);

@@ -16,9 +16,9 @@
 #include "base/fd.h"
 #include "base/strv.h"
 #include "linux/cgroup-controllers.h"
-#include "linux/mount-table.h"
 #include "linux/privileges.h"
 #include "linux/sealed-memfd.h"
+#include "spawn/disk-limits.h"
 #include "spawn/job-limits.h"
 #include "spawn/profile.h"
 #include "spawn/spawn.h"
@@ -221,30 +221,6 @@ static int find_lacks(struct spawn_context *context, const struct error *no_root
 /* --- the rest -----------------------------------------------------------------------------------
  */
 
-static bool mount_is_shown(const struct mount_entry *entry, void *data)
-{
-    const struct host_view *view = data;
-
-    return text_equal(entry->target, "/") || host_view_shows(view, entry->target);
-}
-
-static int disks_find(struct spawn_context *context, struct error *err)
-{
-    _cleanup_mount_table_ struct mount_table table = {0};
-    _cleanup_close_ int sysfs = FD_NONE;
-    int r;
-
-    if (!(context->controllers & CGROUP_CONTROLLER_IO))
-        return 0;
-    sysfs = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (sysfs < 0)
-        return error_set(err, -errno, "can't open /sys: %s", strerror(errno));
-    r = mount_table_read(&table, err);
-    if (r < 0)
-        return r;
-    return disk_set_find(&table, sysfs, mount_is_shown, &context->view, &context->disks, err);
-}
-
 /* How far an rlimit can go: the hard limit, unless we may raise it. */
 static uint64_t rlimit_largest(int resource)
 {
@@ -305,7 +281,7 @@ static int context_fill_limits(struct spawn_context *context, const char *root, 
     }
     if (r < 0)
         root_give_up(context);
-    r = disks_find(context, err);
+    r = disk_limits_refresh(context, err);
     if (r < 0)
         return r;
     r = job_limits_probe(context, &context->enforceable, err);
@@ -335,6 +311,8 @@ int spawn_context_new(const struct spawn_options *options, struct spawn_context 
         .job_uid_max = options->job_uid_max,
         .tree = CGROUP_TREE_NULL,
         .root_fd = FD_NONE,
+        .mounts_fd = FD_NONE,
+        .sysfs_fd = FD_NONE,
         .program = FD_NONE,
         .null = FD_NONE,
     };
@@ -360,6 +338,8 @@ struct spawn_context *spawn_context_free(struct spawn_context *context)
     free(context->root);
     cgroup_tree_done(&context->tree);
     disk_set_done(&context->disks);
+    fd_close(context->mounts_fd);
+    fd_close(context->sysfs_fd);
     host_view_done(&context->view);
     syscall_filter_done(&context->filter);
     fd_close(context->program);

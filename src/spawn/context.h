@@ -29,7 +29,9 @@ struct spawn_context {
     uint64_t jobs_max;    /* 0: any number */
 
     uint32_t enforceable;  /* LIMIT_BIT()s */
-    struct disk_set disks; /* behind the mounts that jobs see */
+    struct disk_set disks; /* behind the mounts that jobs see (spawn/disk-limits.h) */
+    int mounts_fd;         /* tells when these have changed; FD_NONE: not asked yet */
+    int sysfs_fd;          /* O_PATH */
     uint64_t open_files;   /* the largest RLIMIT_NOFILE that we can give; UINT64_MAX: any */
     uint64_t core_size;
 

@@ -19,6 +19,7 @@
 
 void job_cgroups_done(struct job_cgroups *cgroups)
 {
+    cgroups->job = fd_close(cgroups->job);
     cgroups->init = fd_close(cgroups->init);
     cgroups->cmd = fd_close(cgroups->cmd);
 }
@@ -45,6 +46,7 @@ static int make_leaves(const struct spawn_context *context, int job_fd, struct j
                        struct error *err)
 {
     _cleanup_job_cgroups_ struct job_cgroups cgroups = JOB_CGROUPS_NULL;
+    char told[ERROR_TEXT_MAX];
     int r = 0;
 
     cgroups.init = cgroup_make(job_fd, "init", NULL, err);
@@ -54,9 +56,9 @@ static int make_leaves(const struct spawn_context *context, int job_fd, struct j
     if (cgroups.cmd < 0)
         return cgroups.cmd;
     if (context->controllers & CGROUP_CONTROLLER_MEMORY)
-        r = cgroup_limit_oom_group(cgroups.cmd);
+        r = cgroup_limit_apply(cgroups.cmd, CGROUP_LIMIT_OOM_GROUP, NULL, 1, told, sizeof(told));
     if (r < 0)
-        return error_set(err, r, "can't set memory.oom.group: %s", strerror(-r));
+        return error_set(err, r, "%s", told);
 
     *ret = cgroups;
     cgroups = JOB_CGROUPS_NULL;
@@ -101,6 +103,8 @@ int job_cgroups_make(struct spawn_context *context, const char *group, const str
     }
     job_fd = make_job(context, group, id_format(id, name), err);
     r = job_fd < 0 ? job_fd : make_leaves(context, job_fd, ret, err);
+    if (r >= 0)
+        ret->job = TAKE_FD(job_fd);
     if (r < 0 && r != -EEXIST) /* then it is another's */
         job_cgroups_unmake(context, group, id);
     return r;

@@ -12,17 +12,18 @@ struct spawn_context;
  */
 
 struct job_cgroups {
-    int init; /* O_PATH, owned; FD_NONE: jobs have no cgroups */
+    int job;  /* O_PATH, owned, as the others; FD_NONE: jobs have no cgroups */
+    int init; /* in it */
     int cmd;
 };
 
-#define JOB_CGROUPS_NULL ((struct job_cgroups){.init = FD_NONE, .cmd = FD_NONE})
+#define JOB_CGROUPS_NULL ((struct job_cgroups){.job = FD_NONE, .init = FD_NONE, .cmd = FD_NONE})
 
 void job_cgroups_done(struct job_cgroups *cgroups);
 #define _cleanup_job_cgroups_ _cleanup_(job_cgroups_done)
 
 /*
- * Makes both, with the controllers handed on to them, and memory.oom.group set on cmd/. -EEXIST
+ * Makes them, with the controllers handed on to them, and memory.oom.group set on cmd/. -EEXIST
  * when there are cgroups of that job already. On failure nothing is left. Without a cgroup root
  * both are FD_NONE.
  */

@@ -2,6 +2,7 @@
 #include "spawn/job-check.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
@@ -13,7 +14,9 @@
 #include "spawn/spawn.h"
 #include "wire/plan.h"
 
-#define CPU_WEIGHT_MAX 10000
+#define WEIGHT_MAX      10000
+#define CPU_PERIOD_MIN  1000 /* µs: what cpu.max takes */
+#define CPU_PERIOD_LAST 1000000
 
 bool spawn_group_is_valid(const char *group)
 {
@@ -51,12 +54,26 @@ static int check_uid(const struct spawn_context *context, uid_t uid, struct erro
 
 static int check_limits(const struct limits *limits, struct error *err)
 {
-    uint64_t weight = limits->value[LIMIT_CPU_WEIGHT];
+    static const struct {
+        enum limit limit;
+        uint64_t min, max;
+    } bounds[] = {
+        {LIMIT_CPU_PERIOD, CPU_PERIOD_MIN, CPU_PERIOD_LAST},
+        {LIMIT_CPU_WEIGHT, 1, WEIGHT_MAX},
+        {LIMIT_IO_WEIGHT, 1, WEIGHT_MAX},
+        {LIMIT_OOM_GROUP, 0, 1},
+    };
 
     if (limits->given & ~(LIMIT_BIT(_LIMIT_MAX) - 1))
         return error_set(err, -EINVAL, "an unknown limit is given");
-    if (limit_is_given(limits, LIMIT_CPU_WEIGHT) && (weight < 1 || weight > CPU_WEIGHT_MAX))
-        return error_set(err, -EINVAL, "cpu_weight is not between 1 and %d", CPU_WEIGHT_MAX);
+    for (size_t i = 0; i < ARRAY_SIZE(bounds); i++) {
+        uint64_t value = limits->value[bounds[i].limit];
+
+        if (limit_is_given(limits, bounds[i].limit) &&
+            (value < bounds[i].min || value > bounds[i].max))
+            return error_set(err, -EINVAL, "%s is not between %" PRIu64 " and %" PRIu64,
+                             limit_name(bounds[i].limit), bounds[i].min, bounds[i].max);
+    }
     return 0;
 }
 

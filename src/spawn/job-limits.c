@@ -13,45 +13,76 @@
 #include "linux/cgroup-limits.h"
 #include "linux/cgroup-tree.h"
 #include "spawn/context.h"
+#include "spawn/disk-limits.h"
+#include "spawn/job-cgroups.h"
 
 #define PROBE_CGROUP ".probe" /* no group's name: they begin with "p-" */
+#define STAT_MAX     4096     /* cpu.stat is about 200 bytes, io.max of many disks is cut */
 
-/* The limits that are a cgroup's, and what 0 means for them. */
+enum enforcer {
+    BY_CGROUP, /* a control file of cmd/ */
+    BY_SHARE,  /* the same file of the job's cgroup too: it weighs against siblings */
+    BY_DISKS,  /* a control file with a line for each disk */
+    BY_WEIGHT, /* of input and output */
+    BY_RLIMIT,
+    BY_INIT, /* hoist-init looks at cpu.stat of cmd/ */
+};
+
 static const struct {
-    bool in_cgroup;
+    enum enforcer enforcer;
     enum cgroup_limit limit;
-    bool zero_is_none;
-} cgroup_limits[_LIMIT_MAX] = {
-    [LIMIT_CPU_MILLIS] = {true, CGROUP_LIMIT_CPU_MAX, true},
-    [LIMIT_CPU_WEIGHT] = {true, CGROUP_LIMIT_CPU_WEIGHT, false},
-    [LIMIT_MEMORY_MAX] = {true, CGROUP_LIMIT_MEMORY_MAX, true},
-    [LIMIT_MEMORY_HIGH] = {true, CGROUP_LIMIT_MEMORY_HIGH, true},
-    [LIMIT_SWAP_MAX] = {true, CGROUP_LIMIT_SWAP_MAX, false},
-    [LIMIT_PIDS_MAX] = {true, CGROUP_LIMIT_PIDS_MAX, true},
-    [LIMIT_IO_READ_BPS] = {true, CGROUP_LIMIT_IO_READ_BPS, true},
-    [LIMIT_IO_WRITE_BPS] = {true, CGROUP_LIMIT_IO_WRITE_BPS, true},
-    [LIMIT_IO_READ_IOPS] = {true, CGROUP_LIMIT_IO_READ_IOPS, true},
-    [LIMIT_IO_WRITE_IOPS] = {true, CGROUP_LIMIT_IO_WRITE_IOPS, true},
-    [LIMIT_OPEN_FILES] = {false, _CGROUP_LIMIT_MAX, false},
-    [LIMIT_CORE_SIZE] = {false, _CGROUP_LIMIT_MAX, false},
+} enforcers[_LIMIT_MAX] = {
+    [LIMIT_CPU_PERIOD] = {BY_CGROUP, CGROUP_LIMIT_CPU_PERIOD},
+    [LIMIT_CPU_MILLIS] = {BY_CGROUP, CGROUP_LIMIT_CPU_MAX},
+    [LIMIT_CPU_WEIGHT] = {BY_SHARE, CGROUP_LIMIT_CPU_WEIGHT},
+    [LIMIT_CPU_TIME] = {BY_INIT, _CGROUP_LIMIT_MAX},
+    [LIMIT_MEMORY_MAX] = {BY_CGROUP, CGROUP_LIMIT_MEMORY_MAX},
+    [LIMIT_MEMORY_HIGH] = {BY_CGROUP, CGROUP_LIMIT_MEMORY_HIGH},
+    [LIMIT_SWAP_MAX] = {BY_CGROUP, CGROUP_LIMIT_SWAP_MAX},
+    [LIMIT_OOM_GROUP] = {BY_CGROUP, CGROUP_LIMIT_OOM_GROUP},
+    [LIMIT_PIDS_MAX] = {BY_CGROUP, CGROUP_LIMIT_PIDS_MAX},
+    [LIMIT_IO_WEIGHT] = {BY_WEIGHT, CGROUP_LIMIT_IO_WEIGHT},
+    [LIMIT_IO_READ_BPS] = {BY_DISKS, CGROUP_LIMIT_IO_READ_BPS},
+    [LIMIT_IO_WRITE_BPS] = {BY_DISKS, CGROUP_LIMIT_IO_WRITE_BPS},
+    [LIMIT_IO_READ_IOPS] = {BY_DISKS, CGROUP_LIMIT_IO_READ_IOPS},
+    [LIMIT_IO_WRITE_IOPS] = {BY_DISKS, CGROUP_LIMIT_IO_WRITE_IOPS},
+    [LIMIT_OPEN_FILES] = {BY_RLIMIT, _CGROUP_LIMIT_MAX},
+    [LIMIT_CORE_SIZE] = {BY_RLIMIT, _CGROUP_LIMIT_MAX},
 };
 
 /* --- what can be enforced -----------------------------------------------------------------------
  */
 
+static bool has_file(int cgroup_fd, const char *name)
+{
+    char text[STAT_MAX];
+    int r = cgroup_fd < 0 ? cgroup_fd : cgroup_file_read(cgroup_fd, name, text, sizeof(text));
+
+    return r >= 0;
+}
+
+/* By its controller and files alone: what a disk heeds is seen when a job asks for it. */
 static bool limit_can_be_enforced(const struct spawn_context *context, int probe_fd,
                                   enum limit limit)
 {
-    enum cgroup_limit in_cgroup = cgroup_limits[limit].limit;
-    char text[4096];
+    enum cgroup_limit in_cgroup = enforcers[limit].limit;
 
-    if (!cgroup_limits[limit].in_cgroup)
+    switch (enforcers[limit].enforcer) {
+    case BY_RLIMIT:
         return true;
-    if (probe_fd < 0 || !(context->controllers & cgroup_limit_controller(in_cgroup)))
-        return false;
-    if (cgroup_limit_is_of_disk(in_cgroup) && context->disks.unreachable)
-        return false;
-    return cgroup_file_read(probe_fd, cgroup_limit_file(in_cgroup), text, sizeof(text)) >= 0;
+    case BY_INIT:
+        return has_file(probe_fd, "cpu.stat");
+    case BY_WEIGHT:
+        return context->controllers & CGROUP_CONTROLLER_IO &&
+               (has_file(probe_fd, cgroup_limit_file(CGROUP_LIMIT_IO_WEIGHT)) ||
+                has_file(probe_fd, cgroup_limit_file(CGROUP_LIMIT_IO_BFQ_WEIGHT)));
+    case BY_CGROUP:
+    case BY_SHARE:
+    case BY_DISKS:
+        break;
+    }
+    return context->controllers & cgroup_limit_controller(in_cgroup) &&
+           has_file(probe_fd, cgroup_limit_file(in_cgroup));
 }
 
 int job_limits_probe(const struct spawn_context *context, uint32_t *ret, struct error *err)
@@ -77,53 +108,23 @@ int job_limits_probe(const struct spawn_context *context, uint32_t *ret, struct 
 /* --- enforcing ----------------------------------------------------------------------------------
  */
 
-/* The same limit on each disk that the job sees. */
-static int apply_to_disks(const struct spawn_context *context, int cmd_fd, enum cgroup_limit limit,
-                          uint64_t value, char *detail)
+static int apply_in_cgroup(const struct spawn_context *context, const struct job_cgroups *cgroups,
+                           enum limit limit, uint64_t value, char *detail)
 {
-    size_t used = 0;
+    enum cgroup_limit in_cgroup = enforcers[limit].limit;
+    enum enforcer enforcer = enforcers[limit].enforcer;
+    bool has_io = context->controllers & CGROUP_CONTROLLER_IO;
+    int r = 0;
 
-    for (size_t i = 0; i < context->disks.count; i++) {
-        char told[LIMIT_DETAIL_MAX];
-        int r =
-            cgroup_limit_apply(cmd_fd, limit, &context->disks.disks[i], value, told, sizeof(told));
-
-        if (r < 0) {
-            snprintf(detail, LIMIT_DETAIL_MAX, "%s", told);
-            return r;
-        }
-        if (used < LIMIT_DETAIL_MAX)
-            used += (size_t)snprintf(detail + used, LIMIT_DETAIL_MAX - used, "%s%s",
-                                     used ? ", " : "", told);
-    }
-    if (context->disks.unreachable) {
-        snprintf(detail, LIMIT_DETAIL_MAX, "not enforceable here: %.*s", LIMIT_DETAIL_MAX / 2,
-                 context->disks.unreachable[0]);
-        return -EOPNOTSUPP;
-    }
-    if (context->disks.count == 0)
-        snprintf(detail, LIMIT_DETAIL_MAX, "no disk is in sight");
-    return 0;
-}
-
-static int apply_in_cgroup(const struct spawn_context *context, int cmd_fd, enum limit limit,
-                           uint64_t value, char *detail)
-{
-    enum cgroup_limit in_cgroup = cgroup_limits[limit].limit;
-
-    if (cgroup_limits[limit].zero_is_none && value == 0) {
-        snprintf(detail, LIMIT_DETAIL_MAX, "no limit"); /* so it is in a fresh cgroup */
-        return 0;
-    }
-    if (cmd_fd < 0) {
-        snprintf(detail, LIMIT_DETAIL_MAX, "jobs have no cgroup here");
-        return -EOPNOTSUPP;
-    }
-    if (cgroup_limit_is_of_disk(in_cgroup) &&
-        (context->controllers & cgroup_limit_controller(in_cgroup)))
-        return apply_to_disks(context, cmd_fd, in_cgroup, value, detail);
-    return cgroup_limit_apply(cmd_fd, in_cgroup, &(struct disk){0}, value, detail,
-                              LIMIT_DETAIL_MAX);
+    if (enforcer == BY_DISKS && has_io)
+        return disk_limits_apply(context, cgroups->cmd, in_cgroup, value, detail);
+    if (enforcer == BY_WEIGHT && has_io)
+        return disk_limits_apply_weight(context, cgroups->job, cgroups->cmd, value, detail);
+    if (enforcer == BY_SHARE)
+        r = cgroup_limit_apply(cgroups->job, in_cgroup, NULL, value, detail, LIMIT_DETAIL_MAX);
+    return r < 0 ? r
+                 : cgroup_limit_apply(cgroups->cmd, in_cgroup, &(struct disk){0}, value, detail,
+                                      LIMIT_DETAIL_MAX);
 }
 
 static int apply_rlimit(const struct spawn_context *context, enum limit limit, uint64_t value,
@@ -138,28 +139,59 @@ static int apply_rlimit(const struct spawn_context *context, enum limit limit, u
     return -EPERM;
 }
 
-static int refuse(enum limit limit, const char *detail, struct error *err)
+static int apply_by_init(int cmd_fd, uint64_t value, char *detail)
 {
-    return error_set(err, -EOPNOTSUPP, "limit %s can't be enforced (controller %s): %s",
-                     limit_name(limit), limit_controller(limit), detail);
+    if (!has_file(cmd_fd, "cpu.stat")) {
+        snprintf(detail, LIMIT_DETAIL_MAX, "there is no cpu.stat");
+        return -EOPNOTSUPP;
+    }
+    snprintf(detail, LIMIT_DETAIL_MAX, "cpu.stat usage_usec %" PRIu64, value);
+    return 0;
 }
 
-int job_limits_apply(const struct spawn_context *context, int cmd_fd, const struct spawn_spec *spec,
-                     struct limit_report *ret, enum spawn_failure *ret_failure, struct error *err)
+static int limit_apply(const struct spawn_context *context, const struct job_cgroups *cgroups,
+                       enum limit limit, uint64_t value, char *detail)
+{
+    enum enforcer enforcer = enforcers[limit].enforcer;
+
+    if (enforcer == BY_RLIMIT)
+        return apply_rlimit(context, limit, value, detail);
+    if (limit_is_none(limit, value)) {
+        snprintf(detail, LIMIT_DETAIL_MAX, "no limit"); /* so it is in a fresh cgroup */
+        return 0;
+    }
+    if (cgroups->cmd < 0) {
+        snprintf(detail, LIMIT_DETAIL_MAX, "jobs have no cgroup here");
+        return -EOPNOTSUPP;
+    }
+    if (enforcer == BY_INIT)
+        return apply_by_init(cgroups->cmd, value, detail);
+    return apply_in_cgroup(context, cgroups, limit, value, detail);
+}
+
+static int refuse(enum limit limit, const char *detail, struct error *err)
+{
+    const char *controller = limit_controller(limit);
+
+    return error_set(err, -EOPNOTSUPP, "limit %s can't be enforced%s%s%s: %s", limit_name(limit),
+                     controller ? " (controller " : "", controller ? controller : "",
+                     controller ? ")" : "", detail);
+}
+
+int job_limits_apply(const struct spawn_context *context, const struct job_cgroups *cgroups,
+                     const struct spawn_spec *spec, struct limit_report *ret,
+                     enum spawn_failure *ret_failure, struct error *err)
 {
     *ret = (struct limit_report){0};
     for (enum limit limit = 0; limit < _LIMIT_MAX; limit++) {
-        uint64_t value = spec->limits.value[limit];
-        bool in_cgroup = cgroup_limits[limit].in_cgroup;
-        int r;
+        bool may_be_less = spec->warn_unenforced || enforcers[limit].enforcer == BY_RLIMIT;
 
         if (!limit_is_given(&spec->limits, limit))
             continue;
-        r = in_cgroup ? apply_in_cgroup(context, cmd_fd, limit, value, ret->detail[limit])
-                      : apply_rlimit(context, limit, value, ret->detail[limit]);
-        if (r >= 0) {
+        if (limit_apply(context, cgroups, limit, spec->limits.value[limit], ret->detail[limit]) >=
+            0) {
             ret->enforced |= LIMIT_BIT(limit);
-        } else if (in_cgroup && !spec->warn_unenforced) {
+        } else if (!may_be_less) {
             *ret_failure = SPAWN_FAILURE_LIMIT_NOT_ENFORCEABLE;
             return refuse(limit, ret->detail[limit], err);
         }

@@ -174,6 +174,7 @@ static void add_settings(struct plan_builder *plan, const struct profile *profil
         .agent_gid = context->rootless ? 0 : context->agent_gid,
         .job_uid = job_uid(context, spec),
         .job_gid = (gid_t)job_uid(context, spec),
+        .cpu_time = has_cgroup ? spec->limits.value[LIMIT_CPU_TIME] : 0,
         .stop_signal = spec->stop_signal,
         .grace = spec->grace,
         .timeout = spec->timeout,

@@ -15,6 +15,7 @@
 #include "linux/cgroup-tree.h"
 #include "linux/clone.h"
 #include "spawn/context.h"
+#include "spawn/disk-limits.h"
 #include "spawn/job-cgroups.h"
 #include "spawn/job-check.h"
 #include "spawn/job-limits.h"
@@ -97,7 +98,7 @@ static int job_start(const struct spawn_context *context, const struct spawn_spe
     int r;
 
     *ret_failure = SPAWN_FAILURE_CGROUP;
-    r = job_limits_apply(context, cgroups->cmd, spec, &result.limits, ret_failure, err);
+    r = job_limits_apply(context, cgroups, spec, &result.limits, ret_failure, err);
     if (r < 0)
         return r;
 
@@ -130,7 +131,9 @@ int spawn_job(struct spawn_context *context, const struct spawn_spec *spec,
     if (r < 0)
         return r;
     *ret_failure = SPAWN_FAILURE_CGROUP;
-    r = job_cgroups_make(context, spec->group, &spec->id, &cgroups, err);
+    r = disk_limits_refresh(context, err);
+    if (r >= 0)
+        r = job_cgroups_make(context, spec->group, &spec->id, &cgroups, err);
     if (r < 0)
         return r;
     r = job_start(context, spec, files, &cgroups, ret, ret_failure, err);

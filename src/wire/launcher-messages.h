@@ -22,7 +22,7 @@
  * checked is that the value makes sense at all; whether it is *allowed* is the launcher's ceilings.
  */
 
-#define LAUNCHER_PROTOCOL_VERSION 1
+#define LAUNCHER_PROTOCOL_VERSION 2
 
 #define LAUNCHER_ARGS_MAX     1025         /* argv[0] and 1,024 arguments */
 #define LAUNCHER_ENV_MAX      260          /* 256 variables and those that every job has */

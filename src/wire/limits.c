@@ -9,14 +9,25 @@
 
 static const struct {
     const char *name;
-    const char *controller; /* NULL: an rlimit */
+    const char *controller; /* NULL: an rlimit, or hoist-init's */
+    bool zero_is_none;
 } limit_table[] = {
-    [LIMIT_CPU_MILLIS] = {"cpu_millis", "cpu"},    [LIMIT_CPU_WEIGHT] = {"cpu_weight", "cpu"},
-    [LIMIT_MEMORY_MAX] = {"memory_max", "memory"}, [LIMIT_MEMORY_HIGH] = {"memory_high", "memory"},
-    [LIMIT_SWAP_MAX] = {"swap_max", "memory"},     [LIMIT_PIDS_MAX] = {"pids_max", "pids"},
-    [LIMIT_IO_READ_BPS] = {"io_read_bps", "io"},   [LIMIT_IO_WRITE_BPS] = {"io_write_bps", "io"},
-    [LIMIT_IO_READ_IOPS] = {"io_read_iops", "io"}, [LIMIT_IO_WRITE_IOPS] = {"io_write_iops", "io"},
-    [LIMIT_OPEN_FILES] = {"open_files", NULL},     [LIMIT_CORE_SIZE] = {"core_size", NULL},
+    [LIMIT_CPU_PERIOD] = {"cpu_period_usec", "cpu", false},
+    [LIMIT_CPU_MILLIS] = {"cpu_millis", "cpu", true},
+    [LIMIT_CPU_WEIGHT] = {"cpu_weight", "cpu", false},
+    [LIMIT_CPU_TIME] = {"cpu_time_usec", NULL, true},
+    [LIMIT_MEMORY_MAX] = {"memory_max", "memory", true},
+    [LIMIT_MEMORY_HIGH] = {"memory_high", "memory", true},
+    [LIMIT_SWAP_MAX] = {"swap_max", "memory", false},
+    [LIMIT_OOM_GROUP] = {"oom_group", "memory", false},
+    [LIMIT_PIDS_MAX] = {"pids_max", "pids", true},
+    [LIMIT_IO_WEIGHT] = {"io_weight", "io", false},
+    [LIMIT_IO_READ_BPS] = {"io_read_bps", "io", true},
+    [LIMIT_IO_WRITE_BPS] = {"io_write_bps", "io", true},
+    [LIMIT_IO_READ_IOPS] = {"io_read_iops", "io", true},
+    [LIMIT_IO_WRITE_IOPS] = {"io_write_iops", "io", true},
+    [LIMIT_OPEN_FILES] = {"open_files", NULL, false},
+    [LIMIT_CORE_SIZE] = {"core_size", NULL, false},
 };
 
 static_assert(ARRAY_SIZE(limit_table) == _LIMIT_MAX, "each limit has a row");
@@ -29,6 +40,11 @@ const char *limit_name(enum limit limit)
 const char *limit_controller(enum limit limit)
 {
     return limit_table[limit].controller;
+}
+
+bool limit_is_none(enum limit limit, uint64_t value)
+{
+    return value == 0 && limit_table[limit].zero_is_none;
 }
 
 int limit_from_name(const char *name)

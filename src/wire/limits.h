@@ -13,13 +13,17 @@
  */
 
 enum limit {
-    LIMIT_CPU_MILLIS,    /* thousandths of one CPU; 0: no quota */
-    LIMIT_CPU_WEIGHT,    /* 1 … 10000 */
-    LIMIT_MEMORY_MAX,    /* bytes; 0: none */
-    LIMIT_MEMORY_HIGH,   /* bytes; 0: none */
-    LIMIT_SWAP_MAX,      /* bytes; 0: no swap at all */
-    LIMIT_PIDS_MAX,      /* tasks; 0: none */
-    LIMIT_IO_READ_BPS,   /* bytes a second on each disk; 0: none */
+    LIMIT_CPU_PERIOD,  /* µs in which the quota is counted, 1000 … 1000000; before it: cpu.max */
+    LIMIT_CPU_MILLIS,  /* thousandths of one CPU; 0: no quota */
+    LIMIT_CPU_WEIGHT,  /* 1 … 10000 */
+    LIMIT_CPU_TIME,    /* µs of CPU time of the whole tree; hoist-init keeps it; 0: none */
+    LIMIT_MEMORY_MAX,  /* bytes; 0: none */
+    LIMIT_MEMORY_HIGH, /* bytes; 0: none */
+    LIMIT_SWAP_MAX,    /* bytes; 0: no swap at all */
+    LIMIT_OOM_GROUP,   /* 1: an OOM kill ends the whole job; 0: one process */
+    LIMIT_PIDS_MAX,    /* tasks; 0: none */
+    LIMIT_IO_WEIGHT,   /* 1 … 10000 */
+    LIMIT_IO_READ_BPS, /* bytes a second on each disk; 0: none */
     LIMIT_IO_WRITE_BPS,  /* bytes a second on each disk; 0: none */
     LIMIT_IO_READ_IOPS,  /* operations a second on each disk; 0: none */
     LIMIT_IO_WRITE_IOPS, /* operations a second on each disk; 0: none */
@@ -52,8 +56,11 @@ const char *limit_name(enum limit limit);
 /* The limit called `name`, or -EINVAL. */
 int limit_from_name(const char *name);
 
-/* The cgroup controller that enforces it ("memory"), or NULL for rlimits. */
+/* The cgroup controller that enforces it ("memory"); NULL: an rlimit, or hoist-init's. */
 const char *limit_controller(enum limit limit);
+
+/* `value` stands for "no limit": 0, of most. */
+bool limit_is_none(enum limit limit, uint64_t value);
 
 /* What became of each given limit: written and read back, or why not. */
 #define LIMIT_DETAIL_MAX 160

@@ -93,6 +93,7 @@ void plan_builder_set(struct plan_builder *builder, const struct plan_settings *
     header->job_uid = settings->job_uid;
     header->job_gid = settings->job_gid;
     header->stop_signal = settings->stop_signal;
+    header->cpu_time = settings->cpu_time;
     header->fd_count = settings->fd_count;
     header->umask = settings->umask;
     header->grace = settings->grace;

@@ -27,6 +27,7 @@ struct plan_header {
     int32_t stop_signal;
     uint32_t fd_count;
     uint32_t umask;
+    uint64_t cpu_time;
     uint64_t grace, timeout;
     uint64_t output_rate, output_cap;
     uint32_t step_count, rlimit_count, filter_count;
@@ -54,6 +55,6 @@ struct plan_rlimit_record {
     uint64_t soft, hard;
 };
 
-static_assert(sizeof(struct plan_header) == 136 && sizeof(struct plan_step_record) == 56 &&
+static_assert(sizeof(struct plan_header) == 144 && sizeof(struct plan_step_record) == 56 &&
                   sizeof(struct plan_rlimit_record) == 24 && sizeof(struct sock_filter) == 8,
               "the form has no padding, and every part keeps the next one aligned");

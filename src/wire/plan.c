@@ -291,6 +291,7 @@ static void copy_settings(const struct plan_header *header, struct plan *plan)
         .job_uid = header->job_uid,
         .job_gid = header->job_gid,
         .stop_signal = header->stop_signal,
+        .cpu_time = header->cpu_time,
         .fd_count = header->fd_count,
         .grace = header->grace,
         .timeout = header->timeout,

@@ -150,6 +150,8 @@ struct plan_settings {
     uint32_t flags;  /* enum plan_flags */
     uid_t agent_uid; /* hoist-init's after the command was started */
     gid_t agent_gid;
+    /* CPU time of all in the cgroup at PLAN_FD_CGROUP, after which the job is stopped; 0: any. */
+    usec_t cpu_time;
     uid_t job_uid; /* the command's; never agent_uid unless PLAN_ROOTLESS */
     gid_t job_gid;
     int stop_signal;      /* 1 … SIGRTMAX; sent at the timeout */

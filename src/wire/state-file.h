@@ -45,6 +45,8 @@ const char *state_phase_name(enum state_phase phase); /* "started" */
 
 enum state_stop_reason {
     STATE_STOP_NONE,
+    /* The plan's cpu_time is used up. */
+    STATE_STOP_CPU_TIME,
     STATE_STOP_REQUEST, /* CONTROL_STOP or CONTROL_KILL (wire/control.h) */
     STATE_STOP_TIMEOUT, /* the plan's timeout */
     STATE_STOP_OUTPUT,  /* output can't be written (not for a full disk, which it waits for): rather

@@ -113,6 +113,8 @@ static enum hoist_cause cause_of_exit(const struct outcome *outcome, const struc
 {
     if (end->flags & STATE_EXIT_STOPPED && end->flags & STATE_EXIT_TIMED_OUT)
         return HOIST_CAUSE_TIMED_OUT;
+    if (end->flags & STATE_EXIT_STOPPED && end->stop_reason == STATE_STOP_CPU_TIME)
+        return HOIST_CAUSE_CPU_TIME_LIMIT;
     if (end->flags & (STATE_EXIT_STOPPED | STATE_EXIT_KILLED))
         return outcome->cause == HOIST_CAUSE_AGENT_SHUTDOWN ? HOIST_CAUSE_AGENT_SHUTDOWN
                                                             : HOIST_CAUSE_STOPPED_BY_USER;
@@ -131,6 +133,14 @@ static char *sentence_of_oom(const struct outcome *outcome)
                        quantity_format_size(outcome->limits.value[LIMIT_MEMORY_MAX], size));
 }
 
+static char *sentence_of_cpu_time(const struct outcome *outcome)
+{
+    char duration[QUANTITY_TEXT_MAX];
+
+    return text_format("stopped at its limit of CPU time, %s",
+                       quantity_format_duration(outcome->limits.value[LIMIT_CPU_TIME], duration));
+}
+
 static char *sentence_of_timeout(const struct outcome *outcome)
 {
     char duration[QUANTITY_TEXT_MAX];
@@ -145,6 +155,8 @@ static char *sentence_of_exit(const struct outcome *outcome)
         return sentence_of_oom(outcome);
     if (outcome->cause == HOIST_CAUSE_TIMED_OUT)
         return sentence_of_timeout(outcome);
+    if (outcome->cause == HOIST_CAUSE_CPU_TIME_LIMIT)
+        return sentence_of_cpu_time(outcome);
     if (outcome->cause == HOIST_CAUSE_SIGNALED)
         return text_format("killed by signal %s%s", signal_name(outcome->signal),
                            outcome->core_dumped ? ", core dumped" : "");

@@ -194,10 +194,24 @@ static void check_times(struct checking *checking, const struct job_spec *spec)
 
 static void check_limits(struct checking *checking, const struct limits *limits)
 {
-    uint64_t weight = limits->value[LIMIT_CPU_WEIGHT];
+    static const struct {
+        enum limit limit;
+        uint64_t min, max;
+        const char *field, *complaint;
+    } bounds[] = {
+        {LIMIT_CPU_PERIOD, 1000, 1000000, "limits.cpu_period_usec", "it must be 1000 to 1000000"},
+        {LIMIT_CPU_WEIGHT, 1, 10000, "limits.cpu_weight", "it must be 1 to 10000"},
+        {LIMIT_IO_WEIGHT, 1, 10000, "limits.io_weight", "it must be 1 to 10000"},
+        {LIMIT_OOM_GROUP, 0, 1, "limits.oom_group", "it must be 0 or 1"},
+    };
 
-    if (limit_is_given(limits, LIMIT_CPU_WEIGHT) && (weight < 1 || weight > 10000))
-        complain(checking, "limits.cpu_weight", "it must be 1 to 10000");
+    for (size_t i = 0; i < ARRAY_SIZE(bounds); i++) {
+        uint64_t value = limits->value[bounds[i].limit];
+
+        if (limit_is_given(limits, bounds[i].limit) &&
+            (value < bounds[i].min || value > bounds[i].max))
+            complain(checking, bounds[i].field, "%s", bounds[i].complaint);
+    }
     if (limit_is_given(limits, LIMIT_MEMORY_MAX) && limit_is_given(limits, LIMIT_MEMORY_HIGH) &&
         limits->value[LIMIT_MEMORY_MAX] != 0 &&
         limits->value[LIMIT_MEMORY_HIGH] > limits->value[LIMIT_MEMORY_MAX])

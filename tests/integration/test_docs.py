@@ -134,8 +134,8 @@ def test_hoistd_yaml_page_tells_the_defaults_that_are_in_force(defaults):
 
 
 def test_hoistd_yaml_page_shows_the_classes_that_are_shipped(defaults):
-    units = {"": 1, "MB": 10**6, "GB": 10**9, "MiB": 2**20, "%": 10}
-    columns = {"cpu": ["cpu"], "memory": ["memory_max"], "high": ["memory_high"], "pids": ["pids_max"],
+    units = {"": 1, "MB": 10**6, "GB": 10**9, "MiB": 2**20, "%": 10, "s": 10**6}
+    columns = {"cpu": ["cpu"], "period": ["cpu_period"], "memory": ["memory_max"], "high": ["memory_high"], "pids": ["pids_max"],
                "io": ["io_read_bps", "io_write_bps"], "iops": ["io_read_iops", "io_write_iops"]}
 
     def amounts(cell, keys):
@@ -148,6 +148,9 @@ def test_hoistd_yaml_page_shows_the_classes_that_are_shipped(defaults):
         written[name] = {"swap_max": 0}
         for cell, keys in zip(cells.splitlines(), columns.values()):
             written[name].update(amounts(cell, keys))
+    for limits in defaults["classes"].values():
+        if "cpu_period" in limits:
+            limits["cpu_period"] = int(limits["cpu_period"].removesuffix("us"))
     assert written == defaults["classes"]
 
 

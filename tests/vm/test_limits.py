@@ -9,11 +9,14 @@ MIB = 1 << 20
 
 # What is asked for: name, value, the control file and what stands there. io.max has one line for all four.
 LIMITS = {
-    "cpu_millis": (250, "cpu.max", "25000 100000"),
+    "cpu_period_usec": (500_000, "cpu.max", "500000"),
+    "cpu_millis": (250, "cpu.max", "125000"),
+    "cpu_time_usec": (60_000_000, "cpu.stat", None),
     "cpu_weight": (50, "cpu.weight", "50"),
     "memory_max": (64 * MIB, "memory.max", str(64 * MIB)),
     "memory_high": (48 * MIB, "memory.high", str(48 * MIB)),
     "swap_max": (0, "memory.swap.max", "0"),
+    "oom_group": (0, "memory.oom.group", "0"),
     "pids_max": (32, "pids.max", "32"),
     "io_read_bps": (3 * MIB, "io.max", f"rbps={3 * MIB}"),
     "io_write_bps": (2 * MIB, "io.max", f"wbps={2 * MIB}"),
@@ -31,7 +34,7 @@ def asked():
 def test_agent_says_that_all_are_enforceable(alice):
     info = alice.agent.GetInfo()
     assert info.unenforced_limits == "refuse"
-    assert {limit.name for limit in info.limits} == set(LIMITS)
+    assert {limit.name for limit in info.limits} == set(LIMITS) | {"io_weight"}
     assert {limit.name: limit.detail for limit in info.limits if not limit.enforceable} == {}
     assert list(info.degradations) == []
 
@@ -62,7 +65,7 @@ def test_job_tells_each_limit_with_its_control_file(alice, limited):
 
 def test_limits_stand_in_the_kernel(limited, agent, machine):
     for name, (_, file, wanted) in LIMITS.items():
-        if file:
+        if wanted is not None:
             text = machine.read(f"{agent.cgroup(limited)}/{file}").strip()
             assert text == wanted or wanted in text.split(), name
 
@@ -70,6 +73,21 @@ def test_limits_stand_in_the_kernel(limited, agent, machine):
 def test_rlimits_are_those_of_the_command(alice):
     job = alice.run("/bin/sh", "-c", "ulimit -n; ulimit -c", limits=asked())
     assert alice.output(job).stdout == b"128\n0\n"
+
+
+def test_weight_that_no_disk_heeds_is_refused_and_one_that_it_does_stands(alice, agent, machine, probe):
+    disk = machine.sh("cat /sys/block/vda/dev").strip()
+    with refused("FAILED_PRECONDITION", "LIMIT_NOT_ENFORCEABLE") as refusal:
+        alice.start(probe, "forever", limits=amounts(io_weight=50))
+    assert f"disk {disk} heeds no weights" in refusal.message
+    machine.sh(f"echo '{disk} enable=1' >/sys/fs/cgroup/io.cost.qos")
+    try:
+        job = alice.start(probe, "forever", limits=amounts(io_weight=50))
+        assert machine.read(f"{agent.cgroup(job)}/io.weight").splitlines()[0] == "default 50"
+        assert machine.read(f"{agent.cgroup(job)}/../io.weight").splitlines()[0] == "default 50"
+        alice.stop(job, grace=0)
+    finally:
+        machine.sh(f"echo '{disk} enable=0' >/sys/fs/cgroup/io.cost.qos")
 
 
 def test_more_than_the_class_gives_is_refused(alice, probe):

@@ -90,6 +90,49 @@ static void test_limits_choose_holds_the_launchers_ceilings(void **unused)
     assert_int_equal(choose("small", LIMIT_MEMORY_MAX, 50000000, &launcher, &limits, &error), 0);
 }
 
+/* What fits under the ceiling that is named fits under all. */
+static void test_limits_choose_names_the_smallest_ceiling(void **unused)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    struct limits launcher = {.given = 0}, limits;
+
+    (void)unused;
+    limit_set(&launcher, LIMIT_MEMORY_MAX, 50000000);
+    assert_true(choose("small", LIMIT_MEMORY_MAX, 200000000, &launcher, &limits, &error) < 0);
+    assert_string_equal(api_error_get(&error, "set_by"), "the launcher");
+    assert_string_equal(api_error_get(&error, "ceiling"), "50000000");
+}
+
+static void test_limits_choose_takes_a_choice_as_it_comes(void **unused)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    struct limits limits;
+
+    (void)unused;
+    assert_int_equal(choose("telehandler", LIMIT_CPU_PERIOD, 1000, NULL, &limits, &error), 0);
+    assert_int_equal(choose("small", LIMIT_CPU_PERIOD, 1000000, NULL, &limits, &error), 0);
+    assert_int_equal(choose("small", LIMIT_OOM_GROUP, 0, NULL, &limits, &error), 0);
+    assert_int_equal(limits.value[LIMIT_OOM_GROUP], 0);
+}
+
+static void test_classes_are_those_of_the_table(void **unused)
+{
+    struct classes classes = shipped();
+    const struct limits *telehandler = &classes_find(&classes, "telehandler")->limits;
+
+    (void)unused;
+    assert_int_equal(classes.count, 5);
+    assert_int_equal(telehandler->value[LIMIT_CPU_MILLIS], 100);
+    assert_int_equal(telehandler->value[LIMIT_CPU_PERIOD], 1000000);
+    assert_int_equal(telehandler->value[LIMIT_MEMORY_MAX], 512 << 20);
+    assert_int_equal(telehandler->value[LIMIT_MEMORY_HIGH], 384 << 20);
+    assert_int_equal(telehandler->value[LIMIT_IO_READ_BPS], 10 << 20);
+    assert_int_equal(telehandler->value[LIMIT_IO_WRITE_BPS], 5 << 20);
+    assert_int_equal(telehandler->value[LIMIT_IO_READ_IOPS], 1000);
+    assert_true(limit_is_given(telehandler, LIMIT_SWAP_MAX));
+    assert_int_equal(telehandler->value[LIMIT_SWAP_MAX], 0);
+}
+
 static void test_limits_check_enforceable_names_what_is_missing(void **unused)
 {
     _cleanup_api_error_ struct api_error error = {.code = 0};
@@ -127,6 +170,9 @@ int main(void)
         cmocka_unit_test(test_limits_choose_takes_what_the_class_leaves_open),
         cmocka_unit_test(test_limits_choose_refuses_above_the_class_and_names_it),
         cmocka_unit_test(test_limits_choose_holds_the_launchers_ceilings),
+        cmocka_unit_test(test_limits_choose_names_the_smallest_ceiling),
+        cmocka_unit_test(test_limits_choose_takes_a_choice_as_it_comes),
+        cmocka_unit_test(test_classes_are_those_of_the_table),
         cmocka_unit_test(test_limits_check_enforceable_names_what_is_missing),
         cmocka_unit_test(test_limits_check_enforceable_takes_no_swap_for_a_limit),
     };

@@ -24,7 +24,11 @@ static void test_cgroup_limit_apply_writes_what_the_kernel_wants(void **unused)
         {CGROUP_LIMIT_CPU_MAX, 9, "9000 1000000"}, /* 900 µs would be below the kernel's minimum */
         {CGROUP_LIMIT_CPU_MAX, 1, "1000 1000000"},
         {CGROUP_LIMIT_CPU_MAX, CGROUP_LIMIT_NONE, "max 100000"},
+        {CGROUP_LIMIT_CPU_PERIOD, 1000000, "max 1000000"},
         {CGROUP_LIMIT_CPU_WEIGHT, 50, "50"},
+        {CGROUP_LIMIT_OOM_GROUP, 1, "1"},
+        {CGROUP_LIMIT_IO_WEIGHT, 50, "default 50"},
+        {CGROUP_LIMIT_IO_BFQ_WEIGHT, 50, "default 50"},
         {CGROUP_LIMIT_MEMORY_MAX, 512000000, "512000000"},
         {CGROUP_LIMIT_MEMORY_MAX, 512000001, "512000000"},
         {CGROUP_LIMIT_MEMORY_HIGH, 4096, "4096"},
@@ -121,13 +125,36 @@ static void test_cgroup_limit_read_understands_the_kernel(void **unused)
     fake_close(dir_fd);
 }
 
-static void test_cgroup_limit_oom_group_reads_back(void **unused)
+static void test_cgroup_limit_quota_keeps_the_period(void **unused)
 {
     int dir_fd = fake_open();
+    uint64_t value;
+    char told[128];
 
-    assert_int_equal(cgroup_limit_oom_group(dir_fd), -ENOENT);
-    fake_file(dir_fd, "memory.oom.group", "0\n");
-    assert_int_equal(cgroup_limit_oom_group(dir_fd), 0);
+    fake_file(dir_fd, "cpu.max", "max 1000000");
+    assert_int_equal(
+        cgroup_limit_apply(dir_fd, CGROUP_LIMIT_CPU_MAX, NULL, 100, told, sizeof(told)), 0);
+    assert_string_equal(told, "cpu.max 100000 1000000");
+    assert_int_equal(cgroup_limit_read(dir_fd, CGROUP_LIMIT_CPU_PERIOD, NULL, &value), 0);
+    assert_int_equal(value, 1000000);
+    assert_int_equal(cgroup_limit_read(dir_fd, CGROUP_LIMIT_CPU_MAX, NULL, &value), 0);
+    assert_int_equal(value, 100);
+
+    fake_file(dir_fd, "cpu.max", "max 10000"); /* asked for, so it is for the kernel to refuse */
+    assert_int_equal(cgroup_limit_apply(dir_fd, CGROUP_LIMIT_CPU_MAX, NULL, 50, told, sizeof(told)),
+                     0);
+    assert_string_equal(told, "cpu.max 500 10000");
+    fake_close(dir_fd);
+}
+
+static void test_cgroup_limit_weight_is_that_of_the_first_line(void **unused)
+{
+    int dir_fd = fake_open();
+    uint64_t value;
+
+    fake_file(dir_fd, "io.weight", "default 100\n254:0 50\n");
+    assert_int_equal(cgroup_limit_read(dir_fd, CGROUP_LIMIT_IO_WEIGHT, NULL, &value), 0);
+    assert_int_equal(value, 100);
     fake_close(dir_fd);
 }
 
@@ -139,7 +166,8 @@ int main(void)
         cmocka_unit_test(test_cgroup_limit_apply_believes_only_what_it_reads),
         cmocka_unit_test(test_cgroup_limit_apply_names_the_missing_controller),
         cmocka_unit_test(test_cgroup_limit_read_understands_the_kernel),
-        cmocka_unit_test(test_cgroup_limit_oom_group_reads_back),
+        cmocka_unit_test(test_cgroup_limit_quota_keeps_the_period),
+        cmocka_unit_test(test_cgroup_limit_weight_is_that_of_the_first_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,16 @@ static void test_limit_controller_is_none_for_rlimits(void **unused)
     assert_string_equal(limit_controller(LIMIT_PIDS_MAX), "pids");
     assert_null(limit_controller(LIMIT_OPEN_FILES));
     assert_null(limit_controller(LIMIT_CORE_SIZE));
+    assert_null(limit_controller(LIMIT_CPU_TIME));
+}
+
+static void test_limit_is_none_where_zero_says_so(void **unused)
+{
+    assert_true(limit_is_none(LIMIT_MEMORY_MAX, 0));
+    assert_false(limit_is_none(LIMIT_MEMORY_MAX, 1));
+    assert_false(limit_is_none(LIMIT_SWAP_MAX, 0));
+    assert_false(limit_is_none(LIMIT_CORE_SIZE, 0));
+    assert_false(limit_is_none(LIMIT_OOM_GROUP, 0));
 }
 
 static void test_limit_set_marks_it_given(void **unused)
@@ -46,6 +56,7 @@ int main(void)
         cmocka_unit_test(test_limit_name_round_trips),
         cmocka_unit_test(test_limit_from_name_is_exact),
         cmocka_unit_test(test_limit_controller_is_none_for_rlimits),
+        cmocka_unit_test(test_limit_is_none_where_zero_says_so),
         cmocka_unit_test(test_limit_set_marks_it_given),
     };
 

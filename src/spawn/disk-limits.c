@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spawn/disk-limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/strv.h"
+#include "linux/cgroup-controllers.h"
+#include "linux/cgroup-tree.h"
+#include "linux/disks.h"
+#include "linux/mount-table.h"
+#include "spawn/context.h"
+#include "wire/limits.h"
+
+#define SCHEDULERS_MAX 256         /* "none [mq-deadline] kyber bfq" */
+#define IO_COST_MAX    (64u << 10) /* io.cost.qos: about 100 bytes for each disk */
+#define BFQ_WEIGHT_MAX UINT64_C(1000)
+
+/* --- the disks ----------------------------------------------------------------------------------
+ */
+
+static bool mount_is_shown(const struct mount_entry *entry, void *data)
+{
+    const struct host_view *view = data;
+
+    return text_equal(entry->target, "/") || host_view_shows(view, entry->target);
+}
+
+/* Asked anew each time: the answer is what has changed since it was asked last. */
+static bool mounts_have_changed(struct spawn_context *context)
+{
+    struct pollfd mounts = {.fd = context->mounts_fd, .events = POLLPRI};
+
+    return context->mounts_fd < 0 || poll(&mounts, 1, 0) != 0;
+}
+
+int disk_limits_refresh(struct spawn_context *context, struct error *err)
+{
+    _cleanup_mount_table_ struct mount_table table = {0};
+    struct disk_set disks;
+    int r;
+
+    if (!(context->controllers & CGROUP_CONTROLLER_IO) || !mounts_have_changed(context))
+        return 0;
+    if (context->mounts_fd < 0)
+        context->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    if (context->sysfs_fd < 0)
+        context->sysfs_fd = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (context->mounts_fd < 0 || context->sysfs_fd < 0)
+        return error_set(err, -errno, "can't open %s: %s",
+                         context->mounts_fd < 0 ? "/proc/self/mountinfo" : "/sys", strerror(errno));
+    (void)mounts_have_changed(context); /* from here on */
+    r = mount_table_read(&table, err);
+    if (r >= 0)
+        r = disk_set_find(&table, context->sysfs_fd, mount_is_shown, &context->view, &disks, err);
+    if (r < 0)
+        return r;
+    disk_set_done(&context->disks);
+    context->disks = disks;
+    return 0;
+}
+
+/* --- limits -------------------------------------------------------------------------------------
+ */
+
+static int refuse_unreachable(const struct spawn_context *context, char *detail)
+{
+    snprintf(detail, LIMIT_DETAIL_MAX, "not enforceable here: %.*s", LIMIT_DETAIL_MAX / 2,
+             context->disks.unreachable[0]);
+    return -EOPNOTSUPP;
+}
+
+int disk_limits_apply(const struct spawn_context *context, int cmd_fd, enum cgroup_limit limit,
+                      uint64_t value, char *detail)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < context->disks.count; i++) {
+        char told[LIMIT_DETAIL_MAX];
+        int r =
+            cgroup_limit_apply(cmd_fd, limit, &context->disks.disks[i], value, told, sizeof(told));
+
+        if (r < 0) {
+            snprintf(detail, LIMIT_DETAIL_MAX, "%s", told);
+            return r;
+        }
+        if (used < LIMIT_DETAIL_MAX)
+            used += (size_t)snprintf(detail + used, LIMIT_DETAIL_MAX - used, "%s%s",
+                                     used ? ", " : "", told);
+    }
+    if (context->disks.unreachable)
+        return refuse_unreachable(context, detail);
+    if (context->disks.count == 0)
+        snprintf(detail, LIMIT_DETAIL_MAX, "no disk is in sight");
+    return 0;
+}
+
+/* --- weights ------------------------------------------------------------------------------------
+ */
+
+/* "none [mq-deadline] bfq": the one in brackets is at work. */
+static bool disk_has_bfq(int sysfs_fd, struct disk disk)
+{
+    _cleanup_free_ char *schedulers = NULL;
+    char path[64];
+
+    snprintf(path, sizeof(path), "dev/block/%u:%u/queue/scheduler", disk.major, disk.minor);
+    return file_read(sysfs_fd, path, SCHEDULERS_MAX, &schedulers, NULL) >= 0 &&
+           strstr(schedulers, "[bfq]");
+}
+
+/* "254:0 enable=1 ctrl=auto …" in the io.cost.qos of the hierarchy's root. */
+static bool disk_has_io_cost(int mount_fd, struct disk disk)
+{
+    char text[IO_COST_MAX], device[32];
+    const char *line;
+
+    snprintf(device, sizeof(device), "%u:%u enable=1", disk.major, disk.minor);
+    if (cgroup_file_read(mount_fd, "io.cost.qos", text, sizeof(text)) < 0)
+        return false;
+    for (line = strstr(text, device); line; line = strstr(line + 1, device))
+        if (line == text || line[-1] == '\n')
+            return true;
+    return false;
+}
+
+/* Among its siblings a job is its own cgroup, of which the command's is a part. */
+static int weight_write(int job_fd, int cmd_fd, enum cgroup_limit file, uint64_t weight,
+                        char *detail)
+{
+    int r = cgroup_limit_apply(job_fd, file, NULL, weight, detail, LIMIT_DETAIL_MAX);
+
+    return r < 0 ? r : cgroup_limit_apply(cmd_fd, file, NULL, weight, detail, LIMIT_DETAIL_MAX);
+}
+
+int disk_limits_apply_weight(const struct spawn_context *context, int job_fd, int cmd_fd,
+                             uint64_t weight, char *detail)
+{
+    bool bfq = false, io_cost = false;
+    int r = 0;
+
+    if (context->disks.unreachable)
+        return refuse_unreachable(context, detail);
+    snprintf(detail, LIMIT_DETAIL_MAX, "no disk is in sight");
+    for (size_t i = 0; i < context->disks.count; i++) {
+        struct disk disk = context->disks.disks[i];
+
+        if (disk_has_bfq(context->sysfs_fd, disk)) {
+            bfq = true;
+        } else if (disk_has_io_cost(context->tree.fd, disk)) {
+            io_cost = true;
+        } else {
+            snprintf(detail, LIMIT_DETAIL_MAX,
+                     "disk %u:%u heeds no weights: give it the scheduler bfq or io.cost.qos",
+                     disk.major, disk.minor);
+            return -EOPNOTSUPP;
+        }
+    }
+    if (bfq)
+        r = weight_write(job_fd, cmd_fd, CGROUP_LIMIT_IO_BFQ_WEIGHT, MIN(weight, BFQ_WEIGHT_MAX),
+                         detail);
+    if (r >= 0 && io_cost)
+        r = weight_write(job_fd, cmd_fd, CGROUP_LIMIT_IO_WEIGHT, weight, detail);
+    return r;
+}

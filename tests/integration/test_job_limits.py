@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits that need no controller, and what is said of those that do (tests/vm shows them at work)."""
+
+import signal
+
+import pytest
+
+from harness.api import amounts, ending, refused
+
+MINUTE = 60 * 10**6
+
+
+@pytest.mark.parametrize("words", [("burn", "0"), ("child", "burn", "0", ",", "child", "burn", "0", ",", "forever")])
+def test_cpu_time_is_that_of_the_whole_tree(alice, probe, words):
+    job = alice.run(probe, *words, limits=amounts(cpu_time_usec=300_000))
+    assert ending(job) == ("FAILED", "CPU_TIME_LIMIT", None, signal.SIGTERM)
+    assert job.error == "stopped at its limit of CPU time, 300ms"
+    assert 300_000 <= job.usage.cpu_usec < 1_500_000
+    limit, = (limit for limit in job.limits if limit.name == "cpu_time_usec")
+    assert limit.enforced and limit.detail == "cpu.stat usage_usec 300000"
+
+
+def test_cpu_time_that_is_not_used_ends_nothing(alice, probe):
+    job = alice.run(probe, "sleep", "100", "exit", "3", limits=amounts(cpu_time_usec=MINUTE))
+    assert ending(job) == ("FAILED", "EXITED", 3, 0)
+
+
+def test_cpu_time_of_a_tree_that_ignores_the_signal(hoist, probe):
+    done = hoist("run", "--cpu-time", "100ms", "--grace", "10ms", "--", probe, "ignore", "15", "burn", "0", check=124)
+    assert "limit of CPU time" in done.stderr
+
+
+@pytest.mark.parametrize("name,value", [("cpu_period_usec", 999), ("cpu_period_usec", 1_000_001), ("io_weight", 0),
+                                        ("io_weight", 10_001), ("oom_group", 2)])
+def test_value_out_of_bounds(alice, probe, name, value):
+    with refused("INVALID_ARGUMENT", "INVALID_FIELD") as refusal:
+        alice.start(probe, "exit", "0", limits=amounts(**{name: value}))
+    assert refusal.metadata["field.0"] == f"spec.limits.{name}"
+
+
+def test_limits_by_name_on_the_command_line(hoist, probe):
+    job = hoist("start", "-q", "--limit", "open_files=77", "--limit=cpu_time_usec=1m", "--", probe, "exit", "0")
+    shown = hoist("status", job.stdout.strip()).stdout
+    assert "open_files 77: in force" in shown and "cpu_time_usec 1m00s: in force" in shown
+
+
+@pytest.mark.parametrize("text,words", [("memory_mix=1", "one of"), ("memory_max", "NAME=VALUE"),
+                                        ("memory_max=lots", "--limit memory_max"),
+                                        ("cpu_time_usec=soon", "--limit cpu_time_usec")])
+def test_limit_on_the_command_line_that_is_none(hoist, probe, text, words):
+    done = hoist("start", "--limit", text, "--", probe, "exit", "0", check=2)
+    assert words in done.stderr
