@@ -13,28 +13,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/wire-reader.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/utf8.h"
 
 #define FIELDS_MAX     64 /* of one message type; more would be a bug of ours, not of the peer's */
-#define FIELD_ID_MAX   ((UINT64_C(1) << 29) - 1)
-#define VARINT_MAX     10
 #define PATH_TEXT_SIZE 128
-
-enum wire_type {
-    WIRE_VARINT = 0,
-    WIRE_FIXED64 = 1,
-    WIRE_LENGTH = 2,
-    WIRE_GROUP_START = 3,
-    WIRE_GROUP_END = 4,
-    WIRE_FIXED32 = 5,
-};
-
-struct reader {
-    const uint8_t *at;
-    const uint8_t *end;
-};
 
 /* What is counted over the whole message. */
 struct scan {
@@ -88,59 +73,6 @@ static int broken(const struct level *level, const char *field, const char *what
     return error_set(err, -EBADMSG, "%s %s", path_format(level, field, path), what);
 }
 
-static bool read_varint(struct reader *reader, uint64_t *ret)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < VARINT_MAX && reader->at < reader->end; i++) {
-        uint8_t byte = *reader->at++;
-
-        if (i == VARINT_MAX - 1 && byte > 1) /* beyond 64 bits */
-            return false;
-        value |= (uint64_t)(byte & 0x7f) << (7 * i);
-        if (!(byte & 0x80)) {
-            *ret = value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_bytes(struct reader *reader, size_t size, struct reader *ret)
-{
-    if ((size_t)(reader->end - reader->at) < size)
-        return false;
-    *ret = (struct reader){reader->at, reader->at + size};
-    reader->at += size;
-    return true;
-}
-
-/* Reads a value of `type`; for WIRE_LENGTH *ret is its contents. */
-static bool read_value(struct reader *reader, enum wire_type type, struct reader *ret)
-{
-    uint64_t number;
-
-    switch (type) {
-    case WIRE_VARINT:
-        ret->at = reader->at;
-        if (!read_varint(reader, &number))
-            return false;
-        ret->end = reader->at;
-        return true;
-    case WIRE_FIXED64:
-        return read_bytes(reader, 8, ret);
-    case WIRE_FIXED32:
-        return read_bytes(reader, 4, ret);
-    case WIRE_LENGTH:
-        return read_varint(reader, &number) && number <= SIZE_MAX &&
-               read_bytes(reader, (size_t)number, ret);
-    case WIRE_GROUP_START:
-    case WIRE_GROUP_END:
-    default:
-        return false;
-    }
-}
-
 static enum wire_type type_of_field(const ProtobufCFieldDescriptor *field)
 {
     switch (field->type) {
@@ -170,7 +102,7 @@ static enum wire_type type_of_field(const ProtobufCFieldDescriptor *field)
 }
 
 static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *descriptor,
-                                                  uint64_t id)
+                                                  uint32_t id)
 {
     for (unsigned i = 0; i < descriptor->n_fields; i++)
         if (descriptor->fields[i].id == id)
@@ -208,15 +140,15 @@ static int count_elements(struct scan *scan, const struct level *level,
 
 /* The numbers of a packed field: whole ones, counted. */
 static int scan_packed(struct scan *scan, const struct level *level,
-                       const ProtobufCFieldDescriptor *field, struct reader value, unsigned *count,
-                       struct error *err)
+                       const ProtobufCFieldDescriptor *field, struct wire_reader value,
+                       unsigned *count, struct error *err)
 {
     enum wire_type type = type_of_field(field);
-    struct reader number;
+    struct wire_reader number;
     int r;
 
     while (value.at < value.end) {
-        if (!read_value(&value, type, &number))
+        if (!wire_read_value(&value, type, &number))
             return broken(level, field->name, "is cut off", err);
         r = count_elements(scan, level, field, 1, count, err);
         if (r < 0)
@@ -226,7 +158,7 @@ static int scan_packed(struct scan *scan, const struct level *level,
 }
 
 static int scan_text(const struct level *level, const ProtobufCFieldDescriptor *field,
-                     struct reader value, struct error *err)
+                     struct wire_reader value, struct error *err)
 {
     size_t size = (size_t)(value.end - value.at);
 
@@ -237,11 +169,11 @@ static int scan_text(const struct level *level, const ProtobufCFieldDescriptor *
     return 0;
 }
 
-static int scan_message(struct scan *scan, const struct level *level, struct reader reader,
+static int scan_message(struct scan *scan, const struct level *level, struct wire_reader reader,
                         struct error *err);
 
 static int scan_nested(struct scan *scan, const struct level *level,
-                       const ProtobufCFieldDescriptor *field, struct reader value,
+                       const ProtobufCFieldDescriptor *field, struct wire_reader value,
                        struct error *err)
 {
     const struct level inner = {
@@ -261,7 +193,7 @@ static int scan_nested(struct scan *scan, const struct level *level,
 /* One value of a known field; `count` says how many of it this message has had. */
 static int scan_field(struct scan *scan, const struct level *level,
                       const ProtobufCFieldDescriptor *field, enum wire_type type,
-                      struct reader value, unsigned *count, struct error *err)
+                      struct wire_reader value, unsigned *count, struct error *err)
 {
     bool repeated = field->label == PROTOBUF_C_LABEL_REPEATED;
     int r;
@@ -294,7 +226,7 @@ static int count_unknown(struct scan *scan, const struct level *level, struct er
     return 0;
 }
 
-static int scan_message(struct scan *scan, const struct level *level, struct reader reader,
+static int scan_message(struct scan *scan, const struct level *level, struct wire_reader reader,
                         struct error *err)
 {
     unsigned counts[FIELDS_MAX] = {0};
@@ -305,14 +237,13 @@ static int scan_message(struct scan *scan, const struct level *level, struct rea
     while (reader.at < reader.end) {
         const ProtobufCFieldDescriptor *field;
         enum wire_type type;
-        struct reader value;
-        uint64_t tag;
+        struct wire_reader value;
+        uint32_t id;
 
-        if (!read_varint(&reader, &tag) || tag >> 3 == 0 || tag >> 3 > FIELD_ID_MAX)
+        if (!wire_read_tag(&reader, &id, &type))
             return broken(level, NULL, "has a malformed tag", err);
-        type = (enum wire_type)(tag & 7);
-        field = find_field(level->descriptor, tag >> 3);
-        if (!read_value(&reader, type, &value))
+        field = find_field(level->descriptor, id);
+        if (!wire_read_value(&reader, type, &value))
             return broken(level, field ? field->name : NULL, "is cut off or malformed", err);
         r = field ? scan_field(scan, level, field, type, value,
                                &counts[field - level->descriptor->fields], err)
@@ -328,7 +259,7 @@ int wire_scan(const ProtobufCMessageDescriptor *descriptor, const void *data, si
 {
     struct scan scan = {.options = options};
     const struct level top = {.descriptor = descriptor};
-    struct reader reader = {data, data ? (const uint8_t *)data + size : NULL};
+    struct wire_reader reader = {data, data ? (const uint8_t *)data + size : NULL};
 
     return scan_message(&scan, &top, reader, err);
 }

@@ -52,10 +52,10 @@ static uint32_t polynomial_multiply(uint32_t a, uint32_t b)
 {
     uint32_t product = 0;
 
+    /* Without a branch: the bits of a checksum are a coin's, and so would be the predictions. */
     for (; a; a <<= 1) {
-        if (a & UINT32_C(0x80000000))
-            product ^= b;
-        b = (b >> 1) ^ (b & 1 ? CRC32C_POLYNOMIAL : 0);
+        product ^= b & -(a >> 31);
+        b = (b >> 1) ^ (CRC32C_POLYNOMIAL & -(b & 1));
     }
     return product;
 }

@@ -2,6 +2,7 @@
 #include "cli/output-sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -9,16 +10,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "cli/session.h"
+
+/*
+ * A descriptor of our own for the pipe, which doesn't block: O_NONBLOCK belongs to the open file,
+ * which others may share (the shell, the writers of a script), so ours must be another one. FD_NONE
+ * where there is no way to it.
+ */
+static int open_pipe_again(int fd)
+{
+    char path[32];
+    int own, flags;
+
+    (void)snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+    own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    flags = fcntl(fd, F_GETFL);
+    /* Some systems duplicate the descriptor instead. */
+    if (own >= 0 && flags >= 0 && !(flags & O_NONBLOCK) && fcntl(own, F_GETFL) & O_NONBLOCK)
+        return own;
+    return fd_close(own);
+}
 
 struct output_sink output_sink_make(int fd, bool raw, bool stamped, const char *prefix)
 {
     struct stat status;
+    bool known = fstat(fd, &status) == 0;
 
     return (struct output_sink){
         .fd = fd,
-        .may_block = isatty(fd) || fstat(fd, &status) < 0 || S_ISFIFO(status.st_mode) ||
-                     S_ISSOCK(status.st_mode),
+        .own_fd = known && S_ISFIFO(status.st_mode) ? open_pipe_again(fd) : FD_NONE,
+        .may_block = isatty(fd) || !known || S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode),
         .filtered = !raw && isatty(fd),
         .stamped = stamped,
         .at_line_start = true,
@@ -28,6 +50,7 @@ struct output_sink output_sink_make(int fd, bool raw, bool stamped, const char *
 
 void output_sink_done(struct output_sink *sink)
 {
+    sink->own_fd = fd_close(sink->own_fd);
     buffer_done(&sink->line);
     buffer_done(&sink->pending);
 }
@@ -110,11 +133,31 @@ static int put_prefixed(struct output_sink *sink, const uint8_t *data, size_t si
     return 0;
 }
 
+/*
+ * Writes at once what can be written without waiting, and returns how much that was: bytes that go
+ * out as they came needn't be copied. What fails is left to output_sink_flush(), which says why.
+ */
+static size_t write_through(struct output_sink *sink, const uint8_t *data, size_t size)
+{
+    int fd = sink->may_block ? sink->own_fd : sink->fd;
+    ssize_t written;
+
+    if (sink->filtered || fd < 0 || buffer_size(&sink->pending) > 0)
+        return 0;
+    written = write(fd, data, size);
+    return written > 0 ? (size_t)written : 0;
+}
+
 int output_sink_put(struct output_sink *sink, const uint8_t *data, size_t size, usec_t time)
 {
+    size_t through;
+
     if (sink->prefix)
         return put_prefixed(sink, data, size, time);
-    return sink->stamped ? put_stamped(sink, data, size, time) : put_bytes(sink, data, size);
+    if (sink->stamped)
+        return put_stamped(sink, data, size, time);
+    through = write_through(sink, data, size);
+    return put_bytes(sink, data + through, size - through);
 }
 
 int output_sink_end(struct output_sink *sink)
@@ -165,8 +208,11 @@ int output_sink_flush(struct output_sink *sink, struct session *session)
         if (r < 0)
             return r;
         /* A pipe that polls as writable takes PIPE_BUF bytes without blocking (pipe(7)). */
-        written = write(sink->fd, buffer_bytes(&sink->pending),
-                        sink->may_block ? MIN(size, (size_t)PIPE_BUF) : size);
+        if (sink->own_fd >= 0)
+            written = write(sink->own_fd, buffer_bytes(&sink->pending), size);
+        else
+            written = write(sink->fd, buffer_bytes(&sink->pending),
+                            sink->may_block ? MIN(size, (size_t)PIPE_BUF) : size);
         if (written < 0 && errno != EINTR && errno != EAGAIN)
             return -errno;
         if (written > 0)

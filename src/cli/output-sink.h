@@ -20,6 +20,7 @@ struct session;
 
 struct output_sink {
     int fd;
+    int own_fd;         /* owned; the same pipe, without blocking; FD_NONE: it is none, or no way */
     bool may_block;     /* a pipe or a terminal: somebody may not read */
     bool filtered;      /* control sequences become visible */
     bool stamped;       /* --timestamps */
@@ -38,7 +39,10 @@ struct output_sink {
 struct output_sink output_sink_make(int fd, bool raw, bool stamped, const char *prefix);
 void output_sink_done(struct output_sink *sink);
 
-/* Takes bytes that the job wrote at `time` (wall). Writes nothing yet. 0 or -ENOMEM. */
+/*
+ * Takes bytes that the job wrote at `time` (wall). What goes out unchanged may be written at once,
+ * as far as that needs no waiting. 0 or -ENOMEM.
+ */
 int output_sink_put(struct output_sink *sink, const uint8_t *data, size_t size, usec_t time);
 
 /* The stream is over: what was held back follows. 0 or -ENOMEM. */

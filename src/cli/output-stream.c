@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/chunk-view.h"
 #include "api/moment.h"
 #include "base/crc32c.h"
 #include "base/error.h"
@@ -149,23 +150,20 @@ static int check_offset(const struct output_stream *stream, uint64_t offset)
     return -EPROTO;
 }
 
-static int show_chunk(struct output_stream *stream, const Hoist__V1__OutputChunk *chunk)
+static int show_chunk(struct output_stream *stream, const struct chunk_view *chunk)
 {
     bool is_stderr = chunk->stream == HOIST__V1__STREAM__STREAM_STDERR;
-    usec_t time = 0;
     int r = check_offset(stream, chunk->offset);
 
-    if (r < 0)
-        return r;
-    (void)api_timestamp_read(chunk->time, &time, NULL); /* a wrong time is shown as 1970 */
-    r = output_sink_put(&stream->sinks[is_stderr ? SINK_STDERR : SINK_STDOUT], chunk->data.data,
-                        chunk->data.len, time);
+    if (r == 0)
+        r = output_sink_put(&stream->sinks[is_stderr ? SINK_STDERR : SINK_STDOUT], chunk->data,
+                            chunk->size, chunk->time);
     if (r < 0)
         return r;
     stream->placed = true;
-    stream->next_offset = chunk->offset + chunk->data.len;
-    stream->bytes += chunk->data.len;
-    stream->crc = crc32c(stream->crc, chunk->data.data, chunk->data.len);
+    stream->next_offset = chunk->offset + chunk->size;
+    stream->bytes += chunk->size;
+    stream->crc = crc32c(stream->crc, chunk->data, chunk->size);
     return 0;
 }
 
@@ -205,19 +203,25 @@ static int show_gap(struct output_stream *stream, const Hoist__V1__OutputGap *ga
     return 0;
 }
 
-static int show_message(struct output_stream *stream, const uint8_t *data, size_t size)
+static int show_unpacked_chunk(struct output_stream *stream, const Hoist__V1__OutputChunk *chunk)
 {
-    _cleanup_api_message_ Hoist__V1__StreamOutputResponse *response = NULL;
-    struct error err;
+    struct chunk_view view = {
+        .offset = chunk->offset,
+        .data = chunk->data.data,
+        .size = chunk->data.len,
+        .stream = chunk->stream,
+    };
 
-    if (stream->summarised || api_unpack_as(hoist__v1__stream_output_response, API_FROM_SERVER,
-                                            data, size, &response, &err) < 0) {
-        tell("the agent's answer makes no sense");
-        return -EPROTO;
-    }
+    (void)api_timestamp_read(chunk->time, &view.time, NULL); /* a wrong time is shown as 1970 */
+    return show_chunk(stream, &view);
+}
+
+static int show_response(struct output_stream *stream,
+                         const Hoist__V1__StreamOutputResponse *response)
+{
     switch ((int)response->kind_case) {
     case HOIST__V1__STREAM_OUTPUT_RESPONSE__KIND_CHUNK:
-        return show_chunk(stream, response->chunk);
+        return show_unpacked_chunk(stream, response->chunk);
     case HOIST__V1__STREAM_OUTPUT_RESPONSE__KIND_GAP:
         return show_gap(stream, response->gap);
     case HOIST__V1__STREAM_OUTPUT_RESPONSE__KIND_SUMMARY:
@@ -228,6 +232,24 @@ static int show_message(struct output_stream *stream, const uint8_t *data, size_
     default:
         return 0; /* what a newer agent may add */
     }
+}
+
+static int show_message(struct output_stream *stream, const uint8_t *data, size_t size)
+{
+    _cleanup_api_message_ Hoist__V1__StreamOutputResponse *response = NULL;
+    struct chunk_view chunk;
+    int r = stream->summarised ? -EBADMSG : chunk_view_read(data, size, &chunk, NULL);
+
+    if (r > 0)
+        return show_chunk(stream, &chunk);
+    if (r == 0)
+        r = api_unpack_as(hoist__v1__stream_output_response, API_FROM_SERVER, data, size, &response,
+                          NULL);
+    if (r < 0) {
+        tell("the agent's answer makes no sense");
+        return -EPROTO;
+    }
+    return show_response(stream, response);
 }
 
 /* ---- the end ---- */

@@ -60,7 +60,7 @@ static void die_of_session(struct grpc_channel *channel)
 /* Reads what is there, up to a turn's worth. */
 static void receive(struct grpc_channel *channel)
 {
-    size_t budget = GRPC_TURN_READ_BYTES;
+    size_t budget = CHANNEL_TURN_BYTES;
     uint8_t *data = channel->read_buffer;
     struct error err;
 

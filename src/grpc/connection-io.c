@@ -17,19 +17,28 @@ bool connection_has_output(const struct connection *connection)
 
 /* ---- writing ---- */
 
+/* As much as makes whole records, or what there is when it makes none. */
+static size_t whole_records(size_t size)
+{
+    return size < TLS_RECORD_SIZE ? size : size - size % TLS_RECORD_SIZE;
+}
+
 /* One round: some plaintext into TLS. False: nothing to write, or nothing can be written. */
 static bool write_some(struct connection *connection, size_t *budget)
 {
     struct buffer *out = &connection->session->http2.out;
     ssize_t n;
 
-    if (buffer_size(out) == 0 && server_session_produce(connection->session, clock_boot()) < 0) {
+    /* What doesn't fill a record waits for what follows at once, if anything does. */
+    if (buffer_size(out) < TLS_RECORD_SIZE &&
+        server_session_produce(connection->session, clock_boot()) < 0) {
         connection_set_state(connection, CONNECTION_GONE);
         return false;
     }
     if (buffer_size(out) == 0 || !connection->may_write)
         return false;
-    n = tls_session_write(connection->tls_session, buffer_bytes(out), buffer_size(out), NULL);
+    n = tls_session_write(connection->tls_session, buffer_bytes(out),
+                          whole_records(buffer_size(out)), NULL);
     if (n == -EAGAIN) {
         connection->may_write = false;
         return false;

@@ -232,7 +232,8 @@ int grpc_call_fail(struct grpc_call *call, enum grpc_status status, const char *
  * A source is asked for the next message whenever flow control and the connection's output have
  * room for it, and never otherwise, so that a slow reader costs one message at most.
  */
-#define GRPC_PULL_MAX (64 * 1024) /* bytes of one message */
+#define GRPC_PULL_MAX                                                                              \
+    (64 * 1024 + 64) /* bytes of one message: 64 KiB of content and what stands around it */
 
 enum grpc_pull {
     GRPC_PULL_MESSAGE = 1, /* *ret_size bytes (0 is an empty message) were put into `buffer` */

@@ -12,8 +12,6 @@
 #include "grpc/tls-internal.h"
 #include "grpc/tls-material.h"
 
-#define RECORD_SIZE ((size_t)SSL3_RT_MAX_PLAIN_LENGTH)
-
 /* What an alert of the peer's means for us (RFC 8446 §6.2), by its number. */
 struct alert {
     int number;
@@ -312,7 +310,7 @@ static size_t session_room(const struct tls_session *session)
 
     if (unsent >= TLS_GATHER_MAX)
         return 0;
-    return (TLS_GATHER_MAX - unsent + RECORD_SIZE - 1) / RECORD_SIZE * RECORD_SIZE;
+    return (TLS_GATHER_MAX - unsent + TLS_RECORD_SIZE - 1) / TLS_RECORD_SIZE * TLS_RECORD_SIZE;
 }
 
 ssize_t tls_session_write(struct tls_session *session, const void *data, size_t size,

@@ -29,7 +29,7 @@
 #define SECURITY_LEVEL          3 /* 128 bits: RSA 3072, P-256, SHA-256 (SSL_CTX_set_security_level(3)) */
 #define CHAIN_DEPTH             2 /* intermediates */
 #define CERTIFICATE_LIST_MAX    (32 * 1024)
-#define CLIENT_READ_BUFFER_SIZE (256 * 1024) /* one read(2) takes many records of output */
+#define CLIENT_READ_BUFFER_SIZE (128 * 1024) /* one read(2) takes many records of output */
 
 static const unsigned char alpn_h2[] = {2, 'h', '2'};
 

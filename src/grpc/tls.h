@@ -126,7 +126,8 @@ ssize_t tls_session_read(struct tls_session *session, void *data, size_t size, s
  */
 ssize_t tls_session_write(struct tls_session *session, const void *data, size_t size,
                           struct error *err);
-#define TLS_GATHER_MAX (256 * 1024)
+#define TLS_GATHER_MAX  (256 * 1024)
+#define TLS_RECORD_SIZE ((size_t)16 * 1024) /* RFC 8446, 5.1 */
 
 /* Writes what is gathered to the socket. 0: all of it; -EAGAIN: the rest waits; or an error. */
 int tls_session_flush(struct tls_session *session, struct error *err);

@@ -237,10 +237,11 @@ static int reader_check(struct output_reader *reader, const struct reader_run *r
         uint32_t crc = crc32c(0, bytes, part);
 
         if (reader->offset == output_entry_start(entry)) {
-            reader->entry_crc = 0;
+            reader->entry_crc = crc;
             reader->entry_crc_known = true;
+        } else {
+            reader->entry_crc = crc32c_combine(reader->entry_crc, crc, part);
         }
-        reader->entry_crc = crc32c_combine(reader->entry_crc, crc, part);
         reader->crc = crc32c_combine(reader->crc, crc, part);
         reader->offset += part;
         bytes += part;

@@ -134,6 +134,29 @@ static void test_output_sink_flush_is_interrupted_while_nobody_reads(void **unus
     (void)close(interrupt[1]);
 }
 
+static void test_output_sink_put_writes_what_a_pipe_takes_at_once(void **unused)
+{
+    static uint8_t data[4 * 1024 * 1024];
+    struct output_sink sink;
+    char first[5] = "";
+    int fds[2];
+
+    (void)unused;
+    assert_int_equal(pipe(fds), 0);
+    sink = output_sink_make(fds[1], false, false, NULL);
+    put(&sink, "now", 0);
+    assert_int_equal(buffer_size(&sink.pending), 0);
+    assert_int_equal(read(fds[0], first, sizeof(first)), 3);
+    assert_string_equal(first, "now");
+    assert_int_equal(output_sink_put(&sink, data, sizeof(data), 0), 0); /* returns all the same */
+    assert_in_range(buffer_size(&sink.pending), 1, sizeof(data) - 1);
+    /* Who shares the pipe with us still waits on it. */
+    assert_int_equal(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
+    output_sink_done(&sink);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +166,7 @@ int main(void)
         cmocka_unit_test(test_output_sink_put_stamps_a_held_line_with_its_first_byte),
         cmocka_unit_test(test_output_sink_put_breaks_a_line_that_is_too_long),
         cmocka_unit_test(test_output_sink_flush_is_interrupted_while_nobody_reads),
+        cmocka_unit_test(test_output_sink_put_writes_what_a_pipe_takes_at_once),
     };
 
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
