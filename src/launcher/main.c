@@ -17,6 +17,7 @@
 #include "launcher/hoistd-process.h"
 #include "launcher/notify.h"
 #include "launcher/options.h"
+#include "launcher/park.h"
 #include "launcher/setup.h"
 #include "launcher/supervisor.h"
 #include "spawn/spawn.h"
@@ -81,14 +82,27 @@ static int milliseconds_until(usec_t deadline, usec_t now)
     return rest > INT32_MAX ? INT32_MAX : (int)rest;
 }
 
-static int run_once(struct supervisor *supervisor, int signalfd, struct error *err)
+/* When the service manager wants to hear of us next; USEC_INFINITY: never. */
+static usec_t tell_watchdog(usec_t due, usec_t interval)
+{
+    usec_t now = clock_boot();
+
+    if (interval == 0)
+        return USEC_INFINITY;
+    if (now < due)
+        return due;
+    notify_manager("WATCHDOG=1");
+    return now + interval;
+}
+
+static int run_once(struct supervisor *supervisor, int signalfd, usec_t watchdog, struct error *err)
 {
     struct pollfd waiting[] = {
         {.fd = signalfd, .events = POLLIN},
         {.fd = supervisor->connection.fd, .events = connection_events(&supervisor->connection)},
     };
-    int r =
-        poll(waiting, ARRAY_SIZE(waiting), milliseconds_until(supervisor->deadline, clock_boot()));
+    usec_t until = MIN(supervisor->deadline, watchdog);
+    int r = poll(waiting, ARRAY_SIZE(waiting), milliseconds_until(until, clock_boot()));
 
     if (r < 0 && errno != EINTR)
         return error_set(err, -errno, "can't wait for events: %s", strerror(errno));
@@ -104,13 +118,16 @@ static int run_once(struct supervisor *supervisor, int signalfd, struct error *e
 static int run(struct launcher *launcher, int signalfd)
 {
     struct supervisor supervisor;
+    usec_t interval = notify_watchdog_interval(), watchdog = 0;
     struct error err;
     int r = 0;
 
     supervisor_init(&supervisor, launcher, clock_boot());
     supervisor_tick(&supervisor, clock_boot());
-    while (supervisor.state != SUPERVISOR_ENDED && r >= 0)
-        r = run_once(&supervisor, signalfd, &err);
+    while (supervisor.state != SUPERVISOR_ENDED && r >= 0) {
+        watchdog = tell_watchdog(watchdog, interval);
+        r = run_once(&supervisor, signalfd, watchdog, &err);
+    }
     supervisor_done(&supervisor);
     if (r < 0) {
         log_error("%s", err.text);
@@ -190,6 +207,9 @@ static int act(enum options_request request, struct launcher_config *config, int
         return print(buffer_append_text(&out, PROGRAM " " HOIST_VERSION "\n"), &out);
     case OPTIONS_PRINT_CONFIG:
         return print(config_print(config, &out), &out);
+    case OPTIONS_PARK:
+        log_init(PROGRAM, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+        return park(signalfd, err);
     case OPTIONS_RUN:
     default:
         log_init(PROGRAM, (enum log_format)config->log_format, (enum log_level)config->log_level);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -29,4 +30,24 @@ void notify_manager(const char *state)
     if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
                          (const struct sockaddr *)&address, size) < 0)
         log_debug("can't tell the service manager: %s", strerror(errno));
+}
+
+/* A plain number, or 0. */
+static uint64_t number_from_env(const char *name)
+{
+    const char *text = getenv(name); // NOLINT(concurrency-mt-unsafe): one thread
+    char *end = NULL;
+    uint64_t number;
+
+    if (!text || text[0] < '0' || text[0] > '9')
+        return 0;
+    number = strtoull(text, &end, 10);
+    return *end ? 0 : number;
+}
+
+usec_t notify_watchdog_interval(void)
+{
+    uint64_t pid = number_from_env("WATCHDOG_PID");
+
+    return pid == 0 || pid == (uint64_t)getpid() ? number_from_env("WATCHDOG_USEC") / 2 : 0;
 }

@@ -45,6 +45,7 @@ static bool flag_request(const struct flag *flag, enum options_request *ret)
         enum options_request request;
     } requests[] = {
         {"help", OPTIONS_HELP},
+        {"park", OPTIONS_PARK},
         {"print-config", OPTIONS_PRINT_CONFIG},
         {"version", OPTIONS_VERSION},
     };
@@ -165,7 +166,8 @@ int options_load(int argc, char **argv, struct launcher_config *config,
     if (r < 0)
         return r;
     *ret_request = line.request;
-    if (line.request == OPTIONS_HELP || line.request == OPTIONS_VERSION)
+    if (line.request == OPTIONS_HELP || line.request == OPTIONS_VERSION ||
+        line.request == OPTIONS_PARK)
         return 0;
     r = load_file(&line, config, err);
     for (size_t i = 0; i < line.count && r >= 0; i++)
@@ -181,6 +183,7 @@ int options_help(struct buffer *out)
              "Starts the agent: hoistd as an unprivileged user, and its jobs for it.\n\n"
              "  --config FILE               read FILE instead of " CONFIG_FILE_DEFAULT "\n"
              "  --help                      show this\n"
+             "  --park                      hold a cgroup for jobs, and end them with it\n"
              "  --print-config              show what is set and where it was set\n"
              "  --version                   show the version\n\n"
              "Each key of launcher.conf(5) is a flag, too, and wins over the file:\n\n");

@@ -13,6 +13,7 @@ struct error;
 
 enum options_request {
     OPTIONS_RUN,
+    OPTIONS_PARK,
     OPTIONS_PRINT_CONFIG,
     OPTIONS_VERSION,
     OPTIONS_HELP,
@@ -20,7 +21,8 @@ enum options_request {
 
 /*
  * Reads the command line and the file that it names into `config` (config_init() was called). The
- * default file may be missing, one that was named may not. --help and --version win over all else.
+ * default file may be missing, one that was named may not. --help, --version
+ * and --park need neither.
  */
 int options_load(int argc, char **argv, struct launcher_config *config,
                  enum options_request *ret_request, struct error *err);

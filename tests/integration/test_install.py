@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -19,6 +20,8 @@ PLACES = {
     "libexec/hoist/hoist-init": 0o755, "include/hoist/hoist.h": 0o644, f"{LIBDIR}/libhoist.a": 0o644,
     f"{LIBDIR}/pkgconfig/hoist.pc": 0o644, "share/doc/hoist/examples/hoistd.yaml": 0o644,
     "share/doc/hoist/examples/launcher.conf": 0o644,
+    "lib/systemd/system/hoist.service": 0o644, "lib/systemd/system/hoist-jobs.service": 0o644,
+    "lib/sysusers.d/hoist.conf": 0o644, "lib/tmpfiles.d/hoist.conf": 0o644,
     "share/man/man1/hoist.1": 0o644, "share/man/man1/hoist-pki.1": 0o644, "share/man/man5/hoistd.yaml.5": 0o644,
     "share/man/man5/launcher.conf.5": 0o644, "share/man/man8/hoistd.8": 0o644, "share/man/man8/hoist-launcher.8": 0o644,
 }
@@ -36,6 +39,15 @@ def installed(tmp_path_factory):
     destination = str(tmp_path_factory.mktemp("installed"))
     run("meson", "install", "-C", BUILD, "--no-rebuild", env={**os.environ, "DESTDIR": destination})
     return destination + PREFIX
+
+
+# What systemd-analyze says, from 0 (safe) to 10. The agent starts the jobs, which get what it gets.
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="this host has no systemd")
+@pytest.mark.parametrize("unit,exposure", [("hoist.service", 7.7), ("hoist-jobs.service", 2.1)])
+def test_units_are_as_tight_as_they_were(installed, record_property, unit, exposure):
+    told = run("systemd-analyze", "security", "--offline=yes", "--no-pager", f"--threshold={exposure * 10:.0f}",
+               f"{installed}/lib/systemd/system/{unit}")
+    record_property("exposure", told.splitlines()[-1])
 
 
 @pytest.fixture

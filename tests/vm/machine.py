@@ -91,14 +91,14 @@ class CommandFailed(AssertionError):
 
 
 class Machine:
-    def __init__(self, work, files):
-        """`work` is a directory of its own. It is not running yet: boot()."""
+    def __init__(self, work, files, guest=GUEST):
+        """`work` is a directory of its own, `guest` the script that becomes PID 1. It is not running yet: boot()."""
         self.work = work
         self.disk = make_disk(work, files)
         self.kernel, tree = recipe.find_kernel()
         # Without a file `needed` the initramfs has nothing of the host's to show.
         self.initrd = recipe.make_initramfs(work, recipe.find_modules(tree, MODULES),
-                                            {"root-is-disk": "", "needed": "", "run-guest": GUEST})
+                                            {"root-is-disk": "", "needed": "", "run-guest": guest})
         self.qemu = self.control = self.port = None
 
     # --- power
