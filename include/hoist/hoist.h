@@ -142,6 +142,10 @@ struct hoist_options {
     uint64_t retain_usec;    /* how long ended jobs are kept; 0: 24 h; HOIST_FOREVER */
     hoist_ended_fn *ended;   /* may be NULL */
     void *userdata;
+    /* What data and index of one job's output take of the disk at most; 0: 1 GiB; HOIST_FOREVER: no
+     * such limit. Of a job that writes more the middle is dropped, or the job is stopped. */
+    uint64_t output_cap;
+    int output_stop_at_cap;
 };
 
 #define HOIST_OPTIONS_INIT                                                                         \
@@ -277,6 +281,9 @@ struct hoist_job {
     uid_t uid;
     pid_t pid; /* hoist-init's, while the job lives; not for kill(2) */
     uint32_t processes_blocked;
+    uint64_t output_gap_start; /* bytes [start, end) were dropped by the cap; equal: none were */
+    uint64_t output_gap_end;
+    int output_waiting; /* the disk is full; the job goes on when there is room */
 };
 
 /* Accepts NULL; returns NULL. */

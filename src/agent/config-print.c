@@ -2,28 +2,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/amount.h"
 #include "agent/config.h"
 #include "base/buffer.h"
-#include "base/quantity.h"
 #include "text/value.h"
-
-/* In the largest unit that leaves no fraction, so that reading it again gives the same. */
-static int print_duration(usec_t duration, struct buffer *out)
-{
-    static const struct {
-        usec_t length;
-        const char *name;
-    } units[] = {
-        {86400 * USEC_PER_SEC, "d"}, {3600 * USEC_PER_SEC, "h"}, {60 * USEC_PER_SEC, "m"},
-        {USEC_PER_SEC, "s"},         {USEC_PER_MSEC, "ms"},      {1, "us"},
-    };
-    size_t unit = 0;
-
-    while (duration % units[unit].length != 0)
-        unit++;
-    return buffer_append_format(out, "%llu%s", (unsigned long long)(duration / units[unit].length),
-                                units[unit].name);
-}
 
 /* Writes the value as the file would hold it. */
 static int print_value(const struct config *config, const struct setting *setting,
@@ -40,8 +22,12 @@ static int print_value(const struct config *config, const struct setting *settin
         return buffer_append_text(out, *(const bool *)value ? "true" : "false");
     if (setting->parse == text_parse_unsigned)
         return buffer_append_format(out, "%llu", (unsigned long long)*(const uint64_t *)value);
-    if (setting->parse == text_parse_duration)
-        return print_duration(*(const usec_t *)value, out);
+    if (setting->parse == text_parse_size)
+        return amount_print_size(*(const uint64_t *)value, NULL, out);
+    if (setting->parse == amount_parse_size)
+        return amount_print_size(*(const uint64_t *)value, setting->argument, out);
+    if (setting->parse == amount_parse_duration)
+        return amount_print_duration(*(const usec_t *)value, setting->argument, out);
     if (setting->parse == text_parse_choice)
         return buffer_append_text(out,
                                   ((const char *const *)setting->argument)[*(const int *)value]);

@@ -34,7 +34,14 @@ static int config_init(struct config *config)
         .tls_client_ca = strdup("/etc/hoist/client-ca.pem"),
         .default_class = strdup("default"),
         .unenforced_limits = CONFIG_UNENFORCED_REFUSE,
-        .output_retain = UINT64_C(24) * 3600 * USEC_PER_SEC,
+        .output =
+            {
+                .cap = OUTPUT_CAP_DEFAULT,
+                .policy = CONFIG_OUTPUT_KEEP_ENDS,
+                .rate = OUTPUT_RATE_OF_LIMITS,
+                .read_buffer = OUTPUT_READ_BUFFER_DEFAULT,
+                .retain = UINT64_C(24) * 3600 * USEC_PER_SEC,
+            },
         .jobs_max = 1000,
         .peers_connections = 1024,
         .peers_per_address = 512,
@@ -272,5 +279,20 @@ int config_check(const struct config *config, struct error *err)
                          "default_class: there is no class \"%.63s\"; define it below classes:, or "
                          "choose another",
                          config->default_class);
+    if (config->output.cap > 0 && config->output.keep_head > config->output.cap / 2)
+        return error_set(err, -EINVAL,
+                         "output.keep_head: more than half of output.cap; the other half at least "
+                         "is for the last bytes");
     return 0;
+}
+
+struct output_rules config_output_rules(const struct config_output *output)
+{
+    return (struct output_rules){
+        .cap = output->cap,
+        .head = output->keep_head,
+        .stop_at_cap = output->policy == CONFIG_OUTPUT_STOP_JOB,
+        .rate = output->rate,
+        .read_buffer = (uint32_t)output->read_buffer,
+    };
 }

@@ -8,6 +8,7 @@
 #include "agent/setting.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "wire/output-rules.h"
 
 struct buffer;
 struct error;
@@ -29,6 +30,20 @@ enum config_unenforced {
     CONFIG_UNENFORCED_WARN,
 };
 
+struct config_output {
+    uint64_t cap;         /* bytes; 0: none */
+    int policy;           /* enum config_output_policy */
+    uint64_t keep_head;   /* bytes; 0: a quarter of the cap */
+    uint64_t rate;        /* bytes a second; 0: none; OUTPUT_RATE_OF_LIMITS */
+    uint64_t read_buffer; /* bytes */
+    usec_t retain;        /* USEC_INFINITY: for ever */
+};
+
+enum config_output_policy {
+    CONFIG_OUTPUT_KEEP_ENDS,
+    CONFIG_OUTPUT_STOP_JOB,
+};
+
 struct config {
     char *file; /* that was read; NULL: none */
 
@@ -45,7 +60,7 @@ struct config {
     char *default_class;
     int unenforced_limits; /* enum config_unenforced */
 
-    usec_t output_retain;
+    struct config_output output;
     uint64_t jobs_max;
     uint64_t threads; /* 0: one for each CPU */
     uint64_t peers_connections;
@@ -79,6 +94,9 @@ int config_load(int argc, char **argv, struct config *ret, enum config_request *
 
 /* Is everything there that serving needs, and does it fit together? */
 int config_check(const struct config *config, struct error *err);
+
+/* What hoist-init is told of output. */
+struct output_rules config_output_rules(const struct config_output *output);
 
 /* Appends the values in force, as YAML, each with a comment that says where it came from. */
 int config_print(const struct config *config, struct buffer *out);

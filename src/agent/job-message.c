@@ -148,6 +148,8 @@ static int fill_output(const struct job_info *info, Hoist__V1__Job *job)
     output->complete = info->output.complete;
     output->gap_start = info->output.gap_start;
     output->gap_end = info->output.gap_end;
+    output->waiting_for_disk = info->output.waiting_for_disk;
+    output->throttled = info->output.throttled;
     job->output = output;
     return 0;
 }

@@ -6,17 +6,29 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/amount.h"
 #include "agent/class.h"
 #include "agent/config.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/quantity.h"
+#include "output/cap.h"
 #include "text/value.h"
 
 static const char *const unenforced_names[] = {"refuse", "warn", NULL};
 static const char *const log_format_choices[] = {"text", "json", NULL};
 static const char *const log_level_choices[] = {"error", "warning", "info", "debug", NULL};
 
+static const char *const output_policy_names[] = {"keep_ends", "stop_job", NULL};
+
+static const struct amount cap_amount = {{"none", 0}, OUTPUT_CAP_MIN, UINT64_C(1) << 60};
+static const struct amount head_amount = {{"quarter", 0}, 1, UINT64_C(1) << 59};
+static const struct amount rate_amount = {{"class", OUTPUT_RATE_OF_LIMITS}, 0, UINT64_C(1) << 60};
+/* 0 would be a job that nobody can look at; what is never wanted is for the client to delete. */
+static const struct amount retain_amount = {
+    {"forever", USEC_INFINITY}, USEC_PER_SEC, UINT64_C(36500) * 86400 * USEC_PER_SEC};
+
+static const struct text_range buffer_range = {OUTPUT_READ_BUFFER_MIN, OUTPUT_READ_BUFFER_MAX};
 static const struct text_range jobs_range = {1, 65536};
 static const struct text_range thread_range = {0, 256};
 static const struct text_range peer_range = {1, 1000000};
@@ -85,7 +97,12 @@ const struct setting settings[] = {
     SETTING("default_memory", "--default-memory", classes, "SIZE", parse_default_limit, "memory_max", "memory of the class \"default\": 512MB"),
     SETTING("default_iops", "--default-iops", classes, "NUMBER", parse_default_limit, "iops", "operations a second of the class \"default\""),
     SETTING("unenforced_limits", "--unenforced-limits", unenforced_limits, "refuse|warn", text_parse_choice, unenforced_names, "what to do with a limit that this host can't enforce"),
-    SETTING("output.retain", "--output-retain", output_retain, "DURATION", text_parse_duration, NULL, "how long jobs are kept after their end"),
+    SETTING("output.cap", "--output-cap", output.cap, "SIZE", amount_parse_size, &cap_amount, "what a job's output takes at most, or none"),
+    SETTING("output.policy", "--output-policy", output.policy, "keep_ends|stop_job", text_parse_choice, output_policy_names, "what happens at the cap"),
+    SETTING("output.keep_head", "--output-keep-head", output.keep_head, "SIZE", amount_parse_size, &head_amount, "of it for the first bytes, or quarter"),
+    SETTING("output.rate", "--output-rate", output.rate, "SIZE", amount_parse_size, &rate_amount, "of a job's output a second at most, or class"),
+    SETTING("output.read_buffer", "--output-read-buffer", output.read_buffer, "SIZE", text_parse_size, &buffer_range, "what is read of a job at once"),
+    SETTING("output.retain", "--output-retain", output.retain, "DURATION", amount_parse_duration, &retain_amount, "how long jobs are kept after their end, or forever"),
     SETTING("jobs_max", "--jobs-max", jobs_max, "NUMBER", text_parse_unsigned, &jobs_range, "jobs that may live at once"),
     SETTING("threads", "--threads", threads, "NUMBER", text_parse_unsigned, &thread_range, "connection threads; 0: one for each CPU"),
     SETTING("peers.connections", "--peers-connections", peers_connections, "NUMBER", text_parse_unsigned, &peer_range, "connections in all"),

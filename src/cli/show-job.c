@@ -182,6 +182,13 @@ static void show_output(const Hoist__V1__OutputTotals *output)
     printf("%-11s %llu bytes (stdout %llu, stderr %llu)%s\n", "output",
            (unsigned long long)output->end_offset, (unsigned long long)output->stdout_bytes,
            (unsigned long long)output->stderr_bytes, output->complete ? ", complete" : "");
+    if (output->gap_end > output->gap_start)
+        printf("%-11s bytes %llu to %llu, by the cap on its output\n", "dropped",
+               (unsigned long long)output->gap_start, (unsigned long long)output->gap_end);
+    if (output->waiting_for_disk)
+        printf("%-11s for room on the agent's disk, which is full\n", "waits");
+    if (output->throttled)
+        printf("%-11s to the rate of its output\n", "slowed down");
 }
 
 static bool is_missing(const Hoist__V1__Usage *usage, const char *controller)

@@ -110,7 +110,7 @@ static int open_output(struct start *start, struct supervisor *supervisor,
     int r;
 
     start->failure = SPAWN_FAILURE_OUTPUT;
-    r = pump_init(&supervisor->pump, PLAN_FD_DATA, PLAN_FD_INDEX, settings->output_rate, err);
+    r = pump_init(&supervisor->pump, PLAN_FD_DATA, PLAN_FD_INDEX, &settings->output, err);
     if (r < 0)
         return r;
     r = streams_open(merged, settings->job_uid, settings->job_gid, ret_streams, err);

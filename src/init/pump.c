@@ -8,27 +8,41 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "wire/output-rules.h"
 
-#define PUMP_CHUNK  (UINT32_C(256) * 1024) /* larger reads are no faster, and cost memory */
 #define DISK_RETRY  (200 * USEC_PER_MSEC)
 #define IDLE_AFTER  USEC_PER_SEC
 #define SLOW_FOR    USEC_PER_SEC /* else the state file would be written at each bucketful */
 #define KEPT_MEMORY 4096         /* not worth a system call */
 
-int pump_init(struct pump *pump, int data_fd, int index_fd, uint64_t rate, struct error *err)
+/* No more than a quarter of the cap: one read must never be more than what is kept. */
+static size_t choose_buffer_size(const struct output_rules *rules)
+{
+    uint64_t size = rules->read_buffer ? rules->read_buffer : OUTPUT_READ_BUFFER_DEFAULT;
+
+    if (rules->cap > 0)
+        size = MIN(size, rules->cap / 4);
+    return (size_t)MAX(size, (uint64_t)OUTPUT_READ_BUFFER_MIN);
+}
+
+int pump_init(struct pump *pump, int data_fd, int index_fd, const struct output_rules *rules,
+              struct error *err)
 {
     int r;
 
     *pump = (struct pump){.fds = {FD_NONE, FD_NONE}, .idle = USEC_INFINITY};
-    rate_init(&pump->rate, rate, clock_boot());
+    rate_init(&pump->rate, rules->rate, clock_boot());
+    pump->buffer_size = choose_buffer_size(rules);
     pump->buffer =
-        mmap(NULL, PUMP_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, pump->buffer_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pump->buffer == MAP_FAILED)
         return error_set(err, -ENOMEM, "no memory for the output's buffer");
     r = output_writer_init(&pump->writer, data_fd, index_fd);
     if (r < 0)
         return error_set(err, r, "the output files can't be used: %s", strerror(-r));
-    return 0;
+    return output_cap_init(&pump->cap, rules->cap, rules->head,
+                           rules->stop_at_cap ? OUTPUT_CAP_STOP : OUTPUT_CAP_KEEP_ENDS,
+                           &pump->writer, err);
 }
 
 void pump_add(struct pump *pump, int fd, enum output_stream stream)
@@ -53,11 +67,13 @@ static void wait_for_disk(struct pump *pump, usec_t now)
 /* Offers what is pending, also when that is nothing: the index may lack entries. */
 static void write_pending(struct pump *pump, usec_t now)
 {
-    size_t taken;
-    int r = output_writer_append(&pump->writer, pump->streams[pump->pending_of],
+    size_t taken = 0;
+    int r = output_cap_make_room(&pump->cap, &pump->writer, pump->end - pump->start);
+
+    if (r == 0)
+        r = output_writer_append(&pump->writer, pump->streams[pump->pending_of],
                                  pump->buffer + pump->start, pump->end - pump->start, clock_wall(),
                                  &taken);
-
     pump->start += taken;
     pump->disk_full = false;
     if (r == OUTPUT_DISK_FULL)
@@ -71,11 +87,24 @@ static void close_pipe(struct pump *pump, unsigned pipe)
     pump->fds[pipe] = fd_close(pump->fds[pipe]);
 }
 
+/* Of `size` bytes those that are kept: all, unless the job is to be stopped at its cap. */
+static size_t keep_below_cap(struct pump *pump, size_t size)
+{
+    size_t kept = size;
+
+    if (pump->beyond_cap) /* after a byte that is missing no other may come */
+        return 0;
+    if (pump->cap.policy == OUTPUT_CAP_STOP)
+        kept = output_cap_room(&pump->cap, &pump->writer, size);
+    pump->beyond_cap = kept < size;
+    return kept;
+}
+
 static void take_chunk(struct pump *pump, unsigned pipe, size_t size, usec_t now)
 {
     rate_spend(&pump->rate, size);
     pump->start = 0;
-    pump->end = size;
+    pump->end = keep_below_cap(pump, size);
     pump->dirty = pump->dirty > size ? pump->dirty : size;
     pump->pending_of = pipe;
     if (pump->dirty > KEPT_MEMORY)
@@ -86,7 +115,7 @@ static void take_chunk(struct pump *pump, unsigned pipe, size_t size, usec_t now
 /* What a read of `pipe` gave: bytes (> 0), 0 for nothing at the moment, or -ENODATA at its end. */
 static int read_pipe(struct pump *pump, unsigned pipe, usec_t now)
 {
-    size_t allowed = rate_allowance(&pump->rate, PUMP_CHUNK, now);
+    size_t allowed = rate_allowance(&pump->rate, pump->buffer_size, now);
     ssize_t n;
 
     if (allowed == 0) {
@@ -114,7 +143,7 @@ void pump_read(struct pump *pump, unsigned pipe, usec_t now)
 
 static void give_memory_back(struct pump *pump)
 {
-    (void)madvise(pump->buffer, PUMP_CHUNK, MADV_DONTNEED);
+    (void)madvise(pump->buffer, pump->buffer_size, MADV_DONTNEED);
     pump->dirty = 0;
     pump->idle = USEC_INFINITY;
 }

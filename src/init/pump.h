@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include "init/rate.h"
+#include "output/cap.h"
 #include "output/writer.h"
 
 struct error;
+struct output_rules;
 
 /*
  * From the job's pipes into its output files.
@@ -16,6 +18,10 @@ struct error;
  * Nothing is ever dropped: bytes leave the pipe only into the pump's one buffer, and while
  * something of that couldn't be written (disk full) or the rate is used up, the pipes are not read,
  * so they fill and the job waits. Pipes are non-blocking; poll what pump_poll_fd() names.
+ *
+ * The one exception is what the rules ask for: beyond the cap either the middle of the output goes,
+ * or, where the job is to be stopped, what comes then is read and thrown away, so that it can still
+ * end in order.
  */
 
 #define PUMP_PIPES_MAX 2
@@ -23,7 +29,9 @@ struct error;
 struct pump {
     struct output_writer writer;
     struct rate rate;
-    uint8_t *buffer;         /* PUMP_CHUNK bytes of anonymous memory */
+    struct output_cap cap;
+    uint8_t *buffer; /* anonymous memory */
+    size_t buffer_size;
     size_t start, end;       /* buffer[start .. end) is not written yet */
     size_t dirty;            /* bytes of the buffer that may be resident */
     unsigned pending_of;     /* which pipe it is from */
@@ -31,6 +39,7 @@ struct pump {
     enum output_stream streams[PUMP_PIPES_MAX];
     bool disk_full;
     bool throttled;
+    bool beyond_cap;   /* something came that was thrown away: the job is to be stopped */
     bool ended;        /* pump_finish() has written the END entry */
     usec_t again;      /* when to try after a full disk or for the rate (CLOCK_BOOTTIME) */
     usec_t slow_until; /* the rate has mattered within the last second; 0: it hasn't */
@@ -38,8 +47,12 @@ struct pump {
     int error;         /* negative errno after which output can't be written at all */
 };
 
-/* The files are borrowed and fresh (output_writer_init()). `rate`: bytes a second, 0: no limit. */
-int pump_init(struct pump *pump, int data_fd, int index_fd, uint64_t rate, struct error *err);
+/*
+ * The files are borrowed and fresh (output_writer_init()). -EOPNOTSUPP: their file system can't
+ * hold the output to its cap in the way that the rules ask for; each failure has a sentence.
+ */
+int pump_init(struct pump *pump, int data_fd, int index_fd, const struct output_rules *rules,
+              struct error *err);
 
 /* Takes the reading end of a pipe. */
 void pump_add(struct pump *pump, int fd, enum output_stream stream);

@@ -85,6 +85,17 @@ void report_flag(struct report *report, enum state_flags flag, bool on, int code
     write_progress(report);
 }
 
+void report_gap(struct report *report, uint64_t start, uint64_t end)
+{
+    struct state_progress *progress = &report->progress;
+
+    if (end == progress->gap_end)
+        return;
+    progress->gap_start = start;
+    progress->gap_end = end;
+    write_progress(report);
+}
+
 int report_exit(struct report *report, const struct state_exit *exit)
 {
     int r = state_file_write_exit(report->fd, exit);

@@ -37,5 +37,8 @@ void report_draining(struct report *report);
 /* Sets or clears flags (enum state_flags); writes only what changes. */
 void report_flag(struct report *report, enum state_flags flag, bool on, int code);
 
+/* Data bytes [start, end) were dropped by the cap; writes only what changes. */
+void report_gap(struct report *report, uint64_t start, uint64_t end);
+
 /* The last word: written and synced. Returns 0 or a negative errno. */
 int report_exit(struct report *report, const struct state_exit *exit);

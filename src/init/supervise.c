@@ -140,13 +140,13 @@ static void handle_request(struct supervisor *supervisor, const struct control_r
 /* --- the ends of processes ----------------------------------------------------------------------
  */
 
-/* Nobody asked for the end of a job whose output fails; that it was lost is said by another flag.
- */
+/* Nobody asked for the end of a job for its output; what became of that is said by other flags. */
 static uint32_t exit_flags(const struct stop *stop)
 {
     uint32_t flags = 0;
 
-    if (stop->reason == STATE_STOP_NONE || stop->reason == STATE_STOP_OUTPUT)
+    if (stop->reason == STATE_STOP_NONE || stop->reason == STATE_STOP_OUTPUT ||
+        stop->reason == STATE_STOP_CAP)
         return flags;
     flags |= STATE_EXIT_STOPPED;
     if (stop->reason == STATE_STOP_TIMEOUT)
@@ -245,15 +245,22 @@ static void check_time(struct supervisor *supervisor, usec_t now)
     pump_check(&supervisor->pump, now);
 }
 
-/* What became of the output, for the state file and, if it is beyond help, for the job. */
+/* What became of the output, for the state file and, if it is beyond help or its cap, for the job.
+ */
 static void check_output(struct supervisor *supervisor, usec_t now)
 {
+    const struct plan_settings *settings = supervisor->settings;
     const struct pump *pump = &supervisor->pump;
+    const struct output_gap *gap = &pump->writer.header.gap;
 
+    report_gap(&supervisor->report, gap->start, gap->end);
     report_flag(&supervisor->report, STATE_WAITING_FOR_DISK, pump->disk_full, -ENOSPC);
     report_flag(&supervisor->report, STATE_THROTTLED, pump->slow_until > now, 0);
     if (pump->error < 0 && !supervisor->end.known && !supervisor->stop.killed)
         act(supervisor, stop_kill(&supervisor->stop, STATE_STOP_OUTPUT, now));
+    if (pump->beyond_cap && !supervisor->end.known && supervisor->stop.reason == STATE_STOP_NONE)
+        act(supervisor, stop_request(&supervisor->stop, STATE_STOP_CAP, settings->stop_signal,
+                                     settings->grace, now));
 }
 
 /*
@@ -380,7 +387,8 @@ static int write_exit_record(struct supervisor *supervisor, int output_error)
     const struct command_end *end = &supervisor->end;
     struct rusage usage = {0};
     struct state_exit exit = {
-        .flags = end->flags | (output_error < 0 ? (uint32_t)STATE_EXIT_OUTPUT_LOST : 0),
+        .flags = end->flags | (output_error < 0 ? (uint32_t)STATE_EXIT_OUTPUT_LOST : 0) |
+                 (supervisor->pump.beyond_cap ? (uint32_t)STATE_EXIT_BEYOND_CAP : 0),
         .code = end->code,
         .status = end->status,
         .output_error = output_error,
@@ -393,6 +401,8 @@ static int write_exit_record(struct supervisor *supervisor, int output_error)
         .output_end = supervisor->pump.writer.end,
     };
 
+    report_gap(&supervisor->report, supervisor->pump.writer.header.gap.start,
+               supervisor->pump.writer.header.gap.end);
     (void)getrusage(RUSAGE_CHILDREN, &usage);
     exit.cpu_user = USEC_PER_TIMEVAL(usage.ru_utime);
     exit.cpu_system = USEC_PER_TIMEVAL(usage.ru_stime);

@@ -106,9 +106,14 @@ static int read_entries(const struct output_writer *writer, uint64_t position, u
     int r = fd_pread_full(writer->index_fd, bytes, (size_t)count * OUTPUT_ENTRY_SIZE,
                           (off_t)output_entry_offset(position));
 
-    for (unsigned i = 0; r == 0 && i < count; i++)
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < count; i++) {
         r = output_entry_decode(bytes + (size_t)i * OUTPUT_ENTRY_SIZE, &entries[i]);
-    return r == -ENODATA ? -EBADMSG : r;
+        if (r < 0)
+            return r == -ENODATA ? -EBADMSG : r;
+    }
+    return 0;
 }
 
 /* The last border at which data and index before it fit into the head. */

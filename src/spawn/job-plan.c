@@ -178,8 +178,7 @@ static void add_settings(struct plan_builder *plan, const struct profile *profil
         .stop_signal = spec->stop_signal,
         .grace = spec->grace,
         .timeout = spec->timeout,
-        .output_rate = spec->output_rate,
-        .output_cap = spec->output_cap,
+        .output = spec->output,
         .umask = profile->umask,
     };
 

@@ -85,9 +85,8 @@ static uint32_t digest_list(uint32_t crc, char *const *list)
 uint32_t job_spec_digest(const struct job_spec *spec)
 {
     const uint64_t numbers[] = {
-        spec->limits.given, spec->warn_unenforced, spec->network,
-        spec->timeout,      spec->grace,           (uint64_t)spec->stop_signal,
-        spec->merged,       spec->output_rate,     spec->output_cap,
+        spec->limits.given, spec->warn_unenforced,       spec->network, spec->timeout,
+        spec->grace,        (uint64_t)spec->stop_signal, spec->merged,
     };
     uint32_t crc = crc32c(0, numbers, sizeof(numbers));
 

@@ -190,8 +190,11 @@ static void put_spawn(const struct spawn_spec *spec, struct request_parts *parts
     message->grace_usec = spec->grace;
     message->stop_signal = (uint32_t)spec->stop_signal;
     message->merged = spec->merged;
-    message->output_rate = spec->output_rate;
-    message->output_cap = spec->output_cap;
+    message->output_rate = spec->output.rate;
+    message->output_cap = spec->output.cap;
+    message->output_head = spec->output.head;
+    message->output_stop_at_cap = spec->output.stop_at_cap;
+    message->output_read_buffer = spec->output.read_buffer;
     parts->message.spawn = message;
 }
 
@@ -367,8 +370,11 @@ static int get_spawn(const Hoist__Internal__Request *request, struct launcher_re
     spec->grace = message->grace_usec;
     spec->stop_signal = (int)message->stop_signal;
     spec->merged = message->merged;
-    spec->output_rate = message->output_rate;
-    spec->output_cap = message->output_cap;
+    spec->output.rate = message->output_rate;
+    spec->output.cap = message->output_cap;
+    spec->output.head = message->output_head;
+    spec->output.stop_at_cap = message->output_stop_at_cap;
+    spec->output.read_buffer = message->output_read_buffer;
     r = codec_get_id(&message->job, &spec->id, err);
     if (r < 0)
         return r;

@@ -98,8 +98,11 @@ void plan_builder_set(struct plan_builder *builder, const struct plan_settings *
     header->umask = settings->umask;
     header->grace = settings->grace;
     header->timeout = settings->timeout;
-    header->output_rate = settings->output_rate;
-    header->output_cap = settings->output_cap;
+    header->output_rate = settings->output.rate;
+    header->output_cap = settings->output.cap;
+    header->output_head = settings->output.head;
+    header->output_read_buffer = settings->output.read_buffer;
+    header->output_stop = settings->output.stop_at_cap;
 }
 
 void plan_builder_step(struct plan_builder *builder, const struct plan_step *step)

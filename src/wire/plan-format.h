@@ -29,7 +29,8 @@ struct plan_header {
     uint32_t umask;
     uint64_t cpu_time;
     uint64_t grace, timeout;
-    uint64_t output_rate, output_cap;
+    uint64_t output_rate, output_cap, output_head;
+    uint32_t output_read_buffer, output_stop;
     uint32_t step_count, rlimit_count, filter_count;
     uint32_t argument_count, argument_bytes;
     uint32_t env_count, env_bytes;
@@ -55,6 +56,6 @@ struct plan_rlimit_record {
     uint64_t soft, hard;
 };
 
-static_assert(sizeof(struct plan_header) == 144 && sizeof(struct plan_step_record) == 56 &&
+static_assert(sizeof(struct plan_header) == 160 && sizeof(struct plan_step_record) == 56 &&
                   sizeof(struct plan_rlimit_record) == 24 && sizeof(struct sock_filter) == 8,
               "the form has no padding, and every part keeps the next one aligned");

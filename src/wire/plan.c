@@ -130,6 +130,8 @@ static int check_settings(const struct plan_header *header, struct error *err)
         return bad(err, "too many descriptors");
     if (header->umask > 0777)
         return bad(err, "the umask is none");
+    if (header->output_stop > 1 || header->output_read_buffer > OUTPUT_READ_BUFFER_MAX)
+        return bad(err, "the rules of output are none");
     return check_ids(header, err);
 }
 
@@ -295,8 +297,11 @@ static void copy_settings(const struct plan_header *header, struct plan *plan)
         .fd_count = header->fd_count,
         .grace = header->grace,
         .timeout = header->timeout,
-        .output_rate = header->output_rate,
-        .output_cap = header->output_cap,
+        .output.rate = header->output_rate,
+        .output.cap = header->output_cap,
+        .output.head = header->output_head,
+        .output.read_buffer = header->output_read_buffer,
+        .output.stop_at_cap = header->output_stop != 0,
         .umask = header->umask,
     };
     memcpy(plan->settings.id.bytes, header->id, ID_SIZE);

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "wire/output-rules.h"
 
 struct error;
 
@@ -154,13 +155,12 @@ struct plan_settings {
     usec_t cpu_time;
     uid_t job_uid; /* the command's; never agent_uid unless PLAN_ROOTLESS */
     gid_t job_gid;
-    int stop_signal;      /* 1 … SIGRTMAX; sent at the timeout */
-    uint32_t fd_count;    /* descriptors for steps, from PLAN_FD_FIRST */
-    usec_t grace;         /* between the stop signal and SIGKILL, at the timeout */
-    usec_t timeout;       /* after the exec; 0: none */
-    uint64_t output_rate; /* bytes a second; 0: as fast as it can */
-    uint64_t output_cap;  /* bytes of data and index; 0: none */
-    uint32_t umask;       /* of the command, 0 … 0777 */
+    int stop_signal;   /* 1 … SIGRTMAX; sent at the timeout */
+    uint32_t fd_count; /* descriptors for steps, from PLAN_FD_FIRST */
+    usec_t grace;      /* between the stop signal and SIGKILL, at the timeout */
+    usec_t timeout;    /* after the exec; 0: none */
+    struct output_rules output;
+    uint32_t umask; /* of the command, 0 … 0777 */
 };
 
 /* Beyond what hoist-init may set (raising needs CAP_SYS_RESOURCE) its own hard limit is used. */

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/id.h"
 #include "wire/limits.h"
+#include "wire/output-rules.h"
 
 /*
  * What is to be started, checked and complete: the one form in which libhoist, the launcher's
@@ -38,9 +39,8 @@ struct spawn_spec {
     usec_t timeout;       /* 0: none */
     usec_t grace;         /* between the stop signal and SIGKILL */
     int stop_signal;
-    bool merged;          /* stdout and stderr share one pipe */
-    uint64_t output_rate; /* bytes a second that hoist-init copies at most; 0: as fast as it can */
-    uint64_t output_cap;  /* bytes of data and index together; 0: none */
+    bool merged; /* stdout and stderr share one pipe */
+    struct output_rules output;
 };
 
 /* The job's files, made by the caller, written by hoist-init: borrowed, duplicated as needed. */

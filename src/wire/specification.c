@@ -80,8 +80,11 @@ static void store_spec_values(const struct job_spec *spec, StoredSpecification *
     message->grace_usec = spec->grace;
     message->stop_signal = (uint32_t)spec->stop_signal;
     message->merged = spec->merged;
-    message->output_rate = spec->output_rate;
-    message->output_cap = spec->output_cap;
+    message->output_rate = spec->output.rate;
+    message->output_cap = spec->output.cap;
+    message->output_head = spec->output.head;
+    message->output_stop_at_cap = spec->output.stop_at_cap;
+    message->output_read_buffer = spec->output.read_buffer;
 }
 
 int specification_encode(const struct specification *specification, struct buffer *out)
@@ -157,8 +160,11 @@ static int read_spec(const StoredSpecification *message, struct job_spec *spec)
     spec->grace = message->grace_usec;
     spec->stop_signal = (int)message->stop_signal;
     spec->merged = message->merged;
-    spec->output_rate = message->output_rate;
-    spec->output_cap = message->output_cap;
+    spec->output.rate = message->output_rate;
+    spec->output.cap = message->output_cap;
+    spec->output.head = message->output_head;
+    spec->output.stop_at_cap = message->output_stop_at_cap;
+    spec->output.read_buffer = message->output_read_buffer;
     for (size_t i = 0; i < message->n_limits; i++)
         if (stored_read_limit(message->limits[i], &spec->limits) < 0)
             return -EPROTO;

@@ -51,6 +51,7 @@ enum state_stop_reason {
     STATE_STOP_TIMEOUT, /* the plan's timeout */
     STATE_STOP_OUTPUT,  /* output can't be written (not for a full disk, which it waits for): rather
                            than to go on unseen the job is killed */
+    STATE_STOP_CAP,     /* output went beyond the plan's cap, at which the job is to be stopped */
     _STATE_STOP_REASON_MAX,
 };
 
@@ -96,7 +97,10 @@ enum state_exit_flags {
     /* Output could not be written to its end: `output_error`. With STATE_STOP_OUTPUT the job was
      * killed for it, and none of the flags above is set, since nobody had asked for that. */
     STATE_EXIT_OUTPUT_LOST = 1 << 3,
-    _STATE_EXIT_FLAGS_ALL = (1 << 4) - 1,
+    /* The plan stops the job at its cap of output, and more came than that, which was thrown away;
+     * also when the command had ended by then. */
+    STATE_EXIT_BEYOND_CAP = 1 << 4,
+    _STATE_EXIT_FLAGS_ALL = (1 << 5) - 1,
 };
 
 struct state_exit {

@@ -85,6 +85,9 @@ static void show_rest(const struct job_info *info, struct hoist_job *head)
     head->uid = info->uid;
     head->pid = info->pid;
     head->processes_blocked = info->processes_blocked;
+    head->output_gap_start = info->output.gap_start;
+    head->output_gap_end = info->output.gap_end;
+    head->output_waiting = info->output.waiting_for_disk;
 }
 
 struct hoist_job *hoist_job_borrow(const struct job_info *info)

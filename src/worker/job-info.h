@@ -35,6 +35,9 @@ struct job_totals {
     uint64_t gap_start; /* [gap_start, gap_end) was dropped by the cap; equal: none */
     uint64_t gap_end;
     bool complete; /* the job has ended and this is all */
+    /* Of a living job: */
+    bool waiting_for_disk; /* it writes on when there is room */
+    bool throttled;        /* it is held to its rate */
 };
 
 /* One limit that was asked for, as it stands. */

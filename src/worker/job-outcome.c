@@ -118,6 +118,8 @@ static enum hoist_cause cause_of_exit(const struct outcome *outcome, const struc
     if (end->flags & (STATE_EXIT_STOPPED | STATE_EXIT_KILLED))
         return outcome->cause == HOIST_CAUSE_AGENT_SHUTDOWN ? HOIST_CAUSE_AGENT_SHUTDOWN
                                                             : HOIST_CAUSE_STOPPED_BY_USER;
+    if (end->flags & STATE_EXIT_BEYOND_CAP)
+        return HOIST_CAUSE_OUTPUT_LIMIT;
     if (was_oom_killed(outcome))
         return HOIST_CAUSE_OOM_KILLED;
     return outcome->signal ? HOIST_CAUSE_SIGNALED : HOIST_CAUSE_EXITED;
@@ -149,8 +151,18 @@ static char *sentence_of_timeout(const struct outcome *outcome)
                        quantity_format_duration(outcome->run_time, duration));
 }
 
+static char *sentence_of_output_limit(const struct outcome *outcome)
+{
+    char size[QUANTITY_TEXT_MAX];
+
+    return text_format("its output went beyond the cap, with %s of it kept",
+                       quantity_format_size(outcome->output_end, size));
+}
+
 static char *sentence_of_exit(const struct outcome *outcome)
 {
+    if (outcome->cause == HOIST_CAUSE_OUTPUT_LIMIT)
+        return sentence_of_output_limit(outcome);
     if (outcome->cause == HOIST_CAUSE_OOM_KILLED)
         return sentence_of_oom(outcome);
     if (outcome->cause == HOIST_CAUSE_TIMED_OUT)
@@ -178,7 +190,7 @@ static void take_exit(struct outcome *outcome, const struct state_exit *end)
     outcome->stdout_bytes = end->totals[0];
     outcome->stderr_bytes = end->totals[1];
     outcome->output_end = end->output_end;
-    outcome->output_complete = !(end->flags & STATE_EXIT_OUTPUT_LOST);
+    outcome->output_complete = !(end->flags & (STATE_EXIT_OUTPUT_LOST | STATE_EXIT_BEYOND_CAP));
 }
 
 static int decide_by_exit(struct outcome *outcome, const struct state_exit *end)

@@ -45,6 +45,7 @@ struct worker {
     struct uid_pool uids; /* count 0: jobs run as uid_fixed */
     uid_t uid_fixed;
     usec_t grace;
+    struct output_rules output;
     usec_t retain;
     size_t jobs_max;
     worker_ended_fn *ended;

@@ -114,6 +114,8 @@ static void info_live_output(struct job *job, struct job_info *info)
         .stderr_bytes = job->totals.stderr_bytes,
         .gap_start = job->said.progress.gap_start,
         .gap_end = job->said.progress.gap_end,
+        .waiting_for_disk = job->said.progress.flags & STATE_WAITING_FOR_DISK,
+        .throttled = job->said.progress.flags & STATE_THROTTLED,
     };
 }
 

@@ -24,6 +24,19 @@
 /* From the spawner's answer to hoist-init's word. Mounts and exec take milliseconds. */
 #define START_TIMEOUT (30 * USEC_PER_SEC)
 
+/* The agent's rules; hoist-init isn't billed for what it writes for a job, so it keeps to the job's
+ * own limit of writing itself. */
+static struct output_rules output_rules_for(const struct worker *worker,
+                                            const struct limits *limits)
+{
+    struct output_rules rules = worker->output;
+
+    if (rules.rate == OUTPUT_RATE_OF_LIMITS)
+        rules.rate =
+            limit_is_given(limits, LIMIT_IO_WRITE_BPS) ? limits->value[LIMIT_IO_WRITE_BPS] : 0;
+    return rules;
+}
+
 static int draft_specification(struct worker *worker, const struct worker_caller *caller,
                                const struct job_spec *spec, const char *request_id,
                                struct specification *ret)
@@ -35,6 +48,7 @@ static int draft_specification(struct worker *worker, const struct worker_caller
     if (r < 0)
         return r;
     ret->digest = job_spec_digest(spec);
+    ret->spec.output = output_rules_for(worker, &spec->limits);
     ret->create_time = clock_wall();
     ret->created_by = strdup(caller->principal);
     ret->request_id = strdup(request_id ? request_id : "");
@@ -151,8 +165,7 @@ static int ask_spawner(struct job *job, const struct job_files *files)
         .grace = spec->grace,
         .stop_signal = spec->stop_signal,
         .merged = spec->merged,
-        .output_rate = spec->output_rate,
-        .output_cap = spec->output_cap,
+        .output = spec->output,
     };
     int r = argv && env ? 0 : -ENOMEM;
 

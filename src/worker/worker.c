@@ -49,6 +49,7 @@ static struct worker *worker_new(const struct worker_options *options)
         .dir = STATE_DIR_NULL,
         .uid_fixed = options->uid_fixed,
         .grace = options->grace ? options->grace : JOB_GRACE_DEFAULT,
+        .output = options->output,
         .retain = options->retain ? options->retain : WORKER_RETAIN_DEFAULT,
         .jobs_max = options->jobs_max ? options->jobs_max : JOBS_MAX_DEFAULT,
         .ended = options->ended,

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "wire/output-rules.h"
 #include "worker/failure.h"
 #include "worker/job-info.h"
 #include "worker/job-spec.h"
@@ -98,9 +99,10 @@ struct worker_options {
     const struct id *boot_id; /* NULL: this host's (tests) */
     uid_t uid_low, uid_high;  /* jobs' uids, both inclusive; both 0: jobs run as `uid_fixed` */
     uid_t uid_fixed;
-    usec_t grace;           /* default grace; 0: JOB_GRACE_DEFAULT */
-    usec_t retain;          /* how long ended jobs are kept; 0: 24 h; USEC_INFINITY: for ever */
-    usec_t look_interval;   /* how often leftovers are looked for; 0: each minute */
+    usec_t grace;               /* default grace; 0: JOB_GRACE_DEFAULT */
+    struct output_rules output; /* of every job; zeros: no bounds */
+    usec_t retain;              /* how long ended jobs are kept; 0: 24 h; USEC_INFINITY: for ever */
+    usec_t look_interval;       /* how often leftovers are looked for; 0: each minute */
     size_t jobs_max;        /* living jobs at once; 0: as many as there are uids, 65536 at most */
     worker_done_fn *ready;  /* recovery is through; until then operations fail with -EAGAIN */
     worker_ended_fn *ended; /* may be NULL */

@@ -32,13 +32,13 @@ def injected(pid, *inject, path=None, children=True):
 
 
 @contextlib.contextmanager
-def small_disk(agent, size):
+def small_disk(agent, size, kind="tmpfs"):
     """The jobs' directories lie on a file system of their own of so many bytes; yields its path."""
     path = f"{agent.dir}/state/jobs"
     owner = os.stat(f"{agent.dir}/state").st_uid
     with hoistd_away(agent):
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700,uid={owner},gid={owner}", "small", path],
-                       check=True)
+        subprocess.run(["mount", "-t", kind, "-o", f"size={size},mode=0700", "small", path], check=True)
+        os.chown(path, owner, owner)
     try:
         agent.client("admin").agent.Ping()
         yield path

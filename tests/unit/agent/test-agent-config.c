@@ -59,7 +59,7 @@ static void test_config_load_lets_flags_win_over_the_file(void **unused)
     assert_string_equal(config.tls_cert, "/c.pem");
     assert_true(config.tls_strict);
     assert_int_equal(config.unenforced_limits, CONFIG_UNENFORCED_WARN);
-    assert_true(config.output_retain == UINT64_C(3600) * USEC_PER_SEC);
+    assert_true(config.output.retain == UINT64_C(3600) * USEC_PER_SEC);
     assert_int_equal(classes_find(&config.classes, "default")->limits.value[LIMIT_CPU_MILLIS], 500);
     /* A shipped class keeps what isn't given. */
     assert_int_equal(classes_find(&config.classes, "small")->limits.value[LIMIT_MEMORY_MAX],
@@ -84,6 +84,10 @@ static void test_config_load_names_what_is_wrong_and_where(void **unused)
         {"classes: {small: {cpu: lots}}\n", NULL, "share of CPU"},
         {"classes: {small: {cpus: 1}}\n", NULL, "cpus"},
         {"jobs_max: 0\n", NULL, "jobs_max"},
+        {"output: {cap: 1KB}\n", NULL, "1MiB to 1048576TiB, or \"none\""},
+        {"output: {policy: drop}\n", NULL, "keep_ends or stop_job"},
+        {"output: {retain: 0}\n", NULL, "or \"forever\""},
+        {"output: {read_buffer: 2MiB}\n", NULL, "4096 to 1048576"},
         {"", "--no-such-flag", "no flag"},
         {"", "--listen", "needs a value"},
         {"", "--threads=many", "--threads"},
@@ -115,6 +119,40 @@ static void test_config_check_wants_the_default_class(void **unused)
     assert_non_null(strstr(err.text, "\"huge\""));
 }
 
+static void test_config_check_wants_room_for_the_last_bytes(void **unused)
+{
+    static const char *const flags[] = {"--output-cap=2MiB", "--output-keep-head=1.5MiB", NULL};
+    _cleanup_config_ struct config config = {.file = NULL};
+    enum config_request request;
+    struct error err;
+
+    (void)unused;
+    assert_int_equal(load("", flags, &config, &request, &err), 0);
+    assert_int_equal(config_check(&config, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "output.keep_head"));
+}
+
+static void test_config_output_rules_are_those_of_the_file(void **unused)
+{
+    _cleanup_config_ struct config config = {.file = NULL};
+    enum config_request request;
+    struct output_rules rules;
+    struct error err;
+
+    (void)unused;
+    assert_int_equal(load("output: {cap: 5MiB, policy: stop_job, keep_head: 1MiB, rate: 0, "
+                          "read_buffer: 64KiB, retain: forever}\n",
+                          NULL, &config, &request, &err),
+                     0);
+    rules = config_output_rules(&config.output);
+    assert_int_equal(rules.cap, 5 << 20);
+    assert_int_equal(rules.head, 1 << 20);
+    assert_true(rules.stop_at_cap);
+    assert_int_equal(rules.rate, 0);
+    assert_int_equal(rules.read_buffer, 65536);
+    assert_true(config.output.retain == USEC_INFINITY);
+}
+
 static void test_config_print_tells_where_each_value_came_from(void **unused)
 {
     static const char *const flags[] = {"--log-level=debug", "--print-config", NULL};
@@ -133,11 +171,13 @@ static void test_config_print_tells_where_each_value_came_from(void **unused)
     assert_non_null(strstr(text, "level: debug  # --log-level\n"));
     assert_non_null(strstr(text, "state_dir: \"/var/lib/hoist\"  # default\n"));
     assert_non_null(strstr(text, "retain: 1d  # default\n"));
+    assert_non_null(strstr(text, "cap: 1GiB  # default\n"));
+    assert_non_null(strstr(text, "rate: class  # default\n"));
     /* What is printed can be read again and says the same. */
     assert_int_equal(load(text, NULL, &again, &request, &err), 0);
     assert_int_equal(again.listen.port, 5);
     assert_int_equal(again.log_level, LOG_LEVEL_DEBUG);
-    assert_true(again.output_retain == config.output_retain);
+    assert_true(again.output.retain == config.output.retain);
     assert_int_equal(again.classes.count, config.classes.count);
     assert_memory_equal(&again.classes.list[0].limits, &config.classes.list[0].limits,
                         sizeof(struct limits));
@@ -149,6 +189,8 @@ int main(void)
         cmocka_unit_test(test_config_load_lets_flags_win_over_the_file),
         cmocka_unit_test(test_config_load_names_what_is_wrong_and_where),
         cmocka_unit_test(test_config_check_wants_the_default_class),
+        cmocka_unit_test(test_config_check_wants_room_for_the_last_bytes),
+        cmocka_unit_test(test_config_output_rules_are_those_of_the_file),
         cmocka_unit_test(test_config_print_tells_where_each_value_came_from),
     };
 

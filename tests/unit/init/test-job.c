@@ -495,7 +495,7 @@ static void test_job_output_is_held_to_its_rate(void **unused)
 
     job_setup(&job);
     job_plan_default(&job);
-    job.settings.output_rate = 4 << 20;
+    job.settings.output.rate = 4 << 20;
     job.settings.timeout = 400 * USEC_PER_MSEC;
     job.settings.grace = 0;
     job_plan_script(&job, "cat /dev/zero");
@@ -505,6 +505,64 @@ static void test_job_output_is_held_to_its_rate(void **unused)
     /* a bucket of 1 MiB, 0.4 s at 4 MiB/s, a full pipe at the end */
     assert_true(state.exit.output_end > 1 << 20);
     assert_true(state.exit.output_end < 6 << 20);
+    job_teardown(&job);
+}
+
+static void test_job_keeps_both_ends_of_its_output(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    job_setup(&job);
+    job_plan_default(&job);
+    job.settings.output.cap = 1 << 20;
+    job_plan_command(&job, (const char *const[]){"seq", "1", "500000", NULL}); /* 3.4 MB */
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_exited(&state, 0);
+    assert_int_equal(state.exit.flags, 0);
+    assert_int_equal(state.exit.output_end, 3388895);
+    assert_in_range(state.progress.gap_start, 100000, 1 << 18);
+    assert_in_range(state.progress.gap_end - state.progress.gap_start, 2300000, 2700000);
+    job_teardown(&job);
+}
+
+/* The signal ends it at once, since what it writes meanwhile is taken and thrown away. */
+static void test_job_is_stopped_at_its_cap(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    job_setup(&job);
+    job_plan_default(&job);
+    job.settings.output.cap = 1 << 20;
+    job.settings.output.stop_at_cap = true;
+    job_plan_script(&job,
+                    "trap 'head -c 3000000 /dev/zero; exit 7' TERM; while :; do echo x; done");
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_exited(&state, 7);
+    assert_int_equal(state.exit.flags, STATE_EXIT_BEYOND_CAP);
+    assert_int_equal(state.exit.stop_reason, STATE_STOP_CAP);
+    assert_in_range(state.exit.output_end, (1 << 20) - 300000, 1 << 20);
+    job_teardown(&job);
+}
+
+/* What a command has written counts, not how fast hoist-init was to notice. */
+static void test_job_that_ended_before_its_cap_was_noticed_is_beyond_it(void **unused)
+{
+    struct job job;
+    struct state_file state;
+
+    job_setup(&job);
+    job_plan_default(&job);
+    job.settings.output = (struct output_rules){.cap = 1 << 20, .stop_at_cap = true, .rate = 4096};
+    job_plan_command(&job, (const char *const[]){"head", "-c", "1048576", "/dev/zero", NULL});
+    job_launch(&job, false);
+    state = job_wait(&job);
+    assert_exited(&state, 0);
+    assert_int_equal(state.exit.flags, STATE_EXIT_BEYOND_CAP);
+    assert_int_equal(state.exit.stop_reason, STATE_STOP_NONE);
     job_teardown(&job);
 }
 
@@ -703,6 +761,9 @@ int main(int argc, char *argv[])
         cmocka_unit_test(test_job_refuses_to_start_twice),
         cmocka_unit_test(test_job_refuses_the_plan_of_another),
         cmocka_unit_test(test_job_output_is_held_to_its_rate),
+        cmocka_unit_test(test_job_keeps_both_ends_of_its_output),
+        cmocka_unit_test(test_job_is_stopped_at_its_cap),
+        cmocka_unit_test(test_job_that_ended_before_its_cap_was_noticed_is_beyond_it),
         cmocka_unit_test(test_job_waits_for_a_full_disk),
         cmocka_unit_test(test_job_kill_gives_up_a_full_disk),
         cmocka_unit_test(test_job_is_killed_when_output_fails),

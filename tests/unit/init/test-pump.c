@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "init/pump.h"
 #include "output/files.h"
+#include "wire/output-rules.h"
 
 #define NOW (100 * USEC_PER_SEC)
 
@@ -42,11 +43,7 @@ static ssize_t pwrite_to_disk(int fd, const void *data, size_t size, off_t offse
     return pwrite(fd, data, size, offset);
 }
 
-static const struct output_writer_calls calls = {
-    .write = write_to_disk,
-    .pwrite = pwrite_to_disk,
-    .fdatasync = fdatasync,
-};
+static struct output_writer_calls calls;
 
 struct fixture {
     char directory[64];
@@ -55,7 +52,9 @@ struct fixture {
     int writer; /* of the pipe */
 };
 
-static void setup(struct fixture *fixture, uint64_t rate)
+static const struct output_rules no_rules;
+
+static void setup(struct fixture *fixture, const struct output_rules *rules)
 {
     struct id id;
     int dir_fd, fds[2];
@@ -70,7 +69,10 @@ static void setup(struct fixture *fixture, uint64_t rate)
     (void)fd_close(dir_fd);
     (void)rmdir(fixture->directory);
     assert_int_equal(
-        pump_init(&fixture->pump, fixture->files.data, fixture->files.index, rate, NULL), 0);
+        pump_init(&fixture->pump, fixture->files.data, fixture->files.index, rules, NULL), 0);
+    calls = output_system_calls;
+    calls.write = write_to_disk;
+    calls.pwrite = pwrite_to_disk;
     fixture->pump.writer.calls = &calls;
     disk.room = SIZE_MAX;
     disk.error = 0;
@@ -106,7 +108,7 @@ static void test_pump_read_copies_what_is_there(void **unused)
     struct fixture fixture;
     uint64_t totals[2];
 
-    setup(&fixture, 0);
+    setup(&fixture, &no_rules);
     put(&fixture, "hello");
     pump_read(&fixture.pump, 0, NOW);
     assert_data(&fixture, "hello");
@@ -123,7 +125,7 @@ static void test_pump_read_closes_a_pipe_at_its_end(void **unused)
 {
     struct fixture fixture;
 
-    setup(&fixture, 0);
+    setup(&fixture, &no_rules);
     put(&fixture, "x");
     fixture.writer = fd_close(fixture.writer);
     pump_read(&fixture.pump, 0, NOW);
@@ -137,7 +139,7 @@ static void test_pump_waits_for_the_disk_and_loses_nothing(void **unused)
 {
     struct fixture fixture;
 
-    setup(&fixture, 0);
+    setup(&fixture, &no_rules);
     disk.room = 3;
     put(&fixture, "abcdef");
     pump_read(&fixture.pump, 0, NOW);
@@ -159,7 +161,7 @@ static void test_pump_drain_and_finish_wait_for_the_disk(void **unused)
 {
     struct fixture fixture;
 
-    setup(&fixture, 0);
+    setup(&fixture, &no_rules);
     disk.room = 0;
     put(&fixture, "abc");
     assert_false(pump_drain(&fixture.pump, NOW));
@@ -177,7 +179,7 @@ static void test_pump_stops_at_an_error(void **unused)
 {
     struct fixture fixture;
 
-    setup(&fixture, 0);
+    setup(&fixture, &no_rules);
     disk.error = EIO;
     put(&fixture, "abc");
     pump_read(&fixture.pump, 0, NOW);
@@ -193,7 +195,7 @@ static void test_pump_holds_the_rate(void **unused)
     struct fixture fixture;
     char piece[8192];
 
-    setup(&fixture, 4096);
+    setup(&fixture, &(struct output_rules){.rate = 4096});
     memset(piece, 'x', sizeof(piece));
     assert_int_equal(write(fixture.writer, piece, sizeof(piece)), sizeof(piece));
     fixture.pump.rate.filled = NOW;
@@ -214,7 +216,7 @@ static void test_pump_gives_memory_back_when_idle(void **unused)
     struct fixture fixture;
     char piece[8192];
 
-    setup(&fixture, 0);
+    setup(&fixture, &no_rules);
     memset(piece, 'x', sizeof(piece));
     assert_int_equal(write(fixture.writer, piece, sizeof(piece)), sizeof(piece));
     pump_read(&fixture.pump, 0, NOW);
@@ -223,6 +225,60 @@ static void test_pump_gives_memory_back_when_idle(void **unused)
     pump_check(&fixture.pump, NOW + USEC_PER_SEC);
     assert_int_equal(pump_next(&fixture.pump), USEC_INFINITY);
     assert_int_equal(fixture.pump.buffer[0], 0);
+    teardown(&fixture);
+}
+
+/* As a job that writes `size` bytes does, whose pipe is emptied each time it is full. */
+static void pour(struct fixture *fixture, size_t size)
+{
+    static char bytes[65536];
+
+    for (; size > 0; size -= sizeof(bytes)) {
+        assert_int_equal(write(fixture->writer, bytes, sizeof(bytes)), sizeof(bytes));
+        pump_read(&fixture->pump, 0, NOW);
+    }
+}
+
+static void test_pump_keeps_both_ends_of_what_is_beyond_the_cap(void **unused)
+{
+    struct fixture fixture;
+    const struct output_gap *gap = &fixture.pump.writer.header.gap;
+
+    (void)unused;
+    setup(&fixture, &(struct output_rules){.cap = 1 << 20});
+    pour(&fixture, 4 << 20);
+    assert_int_equal(fixture.pump.error, 0);
+    assert_false(fixture.pump.beyond_cap);
+    assert_int_equal(fixture.pump.writer.end, 4 << 20);
+    assert_in_range(gap->end - gap->start, 3 << 20, (3 << 20) + (1 << 18));
+    teardown(&fixture);
+}
+
+static void test_pump_throws_away_what_is_beyond_the_cap_of_a_job_that_is_stopped(void **unused)
+{
+    struct fixture fixture;
+
+    (void)unused;
+    setup(&fixture, &(struct output_rules){.cap = 1 << 20, .stop_at_cap = true});
+    pour(&fixture, 1 << 19);
+    assert_false(fixture.pump.beyond_cap);
+    pour(&fixture, 1 << 20);
+    assert_true(fixture.pump.beyond_cap);
+    assert_in_range(fixture.pump.writer.end, (1 << 20) - 2000, 1 << 20);
+    assert_true(pump_drain(&fixture.pump, NOW));
+    assert_int_equal(pump_finish(&fixture.pump, NOW), 0);
+    teardown(&fixture);
+}
+
+static void test_pump_reads_as_much_at_once_as_was_said(void **unused)
+{
+    struct fixture fixture;
+
+    (void)unused;
+    setup(&fixture, &(struct output_rules){.read_buffer = 4096});
+    assert_int_equal(write(fixture.writer, (char[10000]){0}, 10000), 10000);
+    pump_read(&fixture.pump, 0, NOW);
+    assert_int_equal(fixture.pump.writer.end, 4096);
     teardown(&fixture);
 }
 
@@ -236,6 +292,9 @@ int main(void)
         cmocka_unit_test(test_pump_stops_at_an_error),
         cmocka_unit_test(test_pump_holds_the_rate),
         cmocka_unit_test(test_pump_gives_memory_back_when_idle),
+        cmocka_unit_test(test_pump_keeps_both_ends_of_what_is_beyond_the_cap),
+        cmocka_unit_test(test_pump_throws_away_what_is_beyond_the_cap_of_a_job_that_is_stopped),
+        cmocka_unit_test(test_pump_reads_as_much_at_once_as_was_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

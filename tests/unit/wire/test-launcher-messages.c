@@ -40,8 +40,14 @@ static struct launcher_request some_spawn(void)
                 .grace = 10 * USEC_PER_SEC,
                 .stop_signal = SIGTERM,
                 .merged = true,
-                .output_rate = 1 << 20,
-                .output_cap = UINT64_MAX,
+                .output =
+                    {
+                        .rate = 1 << 20,
+                        .cap = UINT64_MAX,
+                        .head = 5,
+                        .stop_at_cap = true,
+                        .read_buffer = 6,
+                    },
             },
     };
 
@@ -96,8 +102,11 @@ static void test_launcher_request_encode_and_decode_a_spawn(void **unused)
     assert_int_equal(got.spawn.grace, 10 * USEC_PER_SEC);
     assert_int_equal(got.spawn.stop_signal, SIGTERM);
     assert_true(got.spawn.merged);
-    assert_int_equal(got.spawn.output_rate, 1 << 20);
-    assert_true(got.spawn.output_cap == UINT64_MAX);
+    assert_int_equal(got.spawn.output.rate, 1 << 20);
+    assert_true(got.spawn.output.cap == UINT64_MAX);
+    assert_int_equal(got.spawn.output.head, 5);
+    assert_true(got.spawn.output.stop_at_cap);
+    assert_int_equal(got.spawn.output.read_buffer, 6);
     assert_int_equal(got.spawn.limits.given, sent.spawn.limits.given);
     assert_int_equal(got.spawn.limits.value[LIMIT_MEMORY_MAX], 1 << 30);
 }

@@ -30,8 +30,7 @@ static const struct plan_settings settings = {
     .fd_count = 2,
     .grace = 7,
     .timeout = 8,
-    .output_rate = 9,
-    .output_cap = 10,
+    .output = {.rate = 9, .cap = 10, .head = 11, .stop_at_cap = true, .read_buffer = 12},
     .umask = 027,
 };
 
@@ -284,6 +283,7 @@ static void test_plan_read_refuses_settings_that_cannot_be(void **unused)
     assert_settings_refused(WITH(stop_signal, 65));
     assert_settings_refused(WITH(fd_count, PLAN_FDS_MAX + 1));
     assert_settings_refused(WITH(umask, 01000));
+    assert_settings_refused(WITH(output.read_buffer, OUTPUT_READ_BUFFER_MAX + 1));
 }
 
 /* Whatever single byte is changed or cut: refused, or still a plan that can be walked to its end.

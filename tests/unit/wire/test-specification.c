@@ -46,8 +46,7 @@ static struct specification some_specification(void)
                 .grace = 0,
                 .stop_signal = 64,
                 .merged = true,
-                .output_rate = 6,
-                .output_cap = 7,
+                .output = {.rate = 6, .cap = 7, .head = 8, .stop_at_cap = true, .read_buffer = 9},
             },
     };
 
@@ -81,7 +80,11 @@ static void test_specification_encode_and_decode_are_inverse(void **unused)
     assert_int_equal(got.spec.stop_signal, 64);
     assert_int_equal(got.spec.grace, 0);
     assert_true(got.spec.merged && got.spec.warn_unenforced);
-    assert_int_equal(got.spec.output_cap, 7);
+    assert_int_equal(got.spec.output.rate, 6);
+    assert_int_equal(got.spec.output.cap, 7);
+    assert_int_equal(got.spec.output.head, 8);
+    assert_true(got.spec.output.stop_at_cap);
+    assert_int_equal(got.spec.output.read_buffer, 9);
 }
 
 static void test_specification_encode_keeps_no_values_of_variables(void **unused)

@@ -35,6 +35,11 @@ static const struct ending endings[] = {
     {CLD_EXITED, 0, STATE_EXIT_STOPPED, 0, HOIST_STATE_STOPPED, HOIST_CAUSE_STOPPED_BY_USER},
     {CLD_KILLED, SIGKILL, STATE_EXIT_STOPPED | STATE_EXIT_KILLED, 1, HOIST_STATE_STOPPED,
      HOIST_CAUSE_STOPPED_BY_USER},
+    /* The cap of output: its own signal or code stays, who asked for the end before wins. */
+    {CLD_KILLED, SIGTERM, STATE_EXIT_BEYOND_CAP, 0, HOIST_STATE_FAILED, HOIST_CAUSE_OUTPUT_LIMIT},
+    {CLD_EXITED, 0, STATE_EXIT_BEYOND_CAP, 0, HOIST_STATE_FAILED, HOIST_CAUSE_OUTPUT_LIMIT},
+    {CLD_KILLED, SIGTERM, STATE_EXIT_BEYOND_CAP | STATE_EXIT_STOPPED, 0, HOIST_STATE_STOPPED,
+     HOIST_CAUSE_STOPPED_BY_USER},
 };
 
 static void test_job_ends_with_state_and_cause_of_its_exit(void **state)
@@ -61,7 +66,7 @@ static void test_job_ends_with_state_and_cause_of_its_exit(void **state)
         assert_int_equal(job->run_time, USEC_PER_SEC);
         assert_int_equal(job->output.end_offset, 15);
         assert_int_equal(job->output.stdout_bytes, 10);
-        assert_true(job->output.complete);
+        assert_int_equal(job->output.complete, !(ending->flags & STATE_EXIT_BEYOND_CAP));
         assert_int_equal(job->pid, 0);
         assert_int_equal(fixture->ended, i + 1);
         assert_false(init->grouped);
@@ -305,6 +310,31 @@ static void test_start_gives_the_job_its_environment(void **state)
     answer_clear(&answer);
 }
 
+/* hoist-init isn't billed for writing, so without a rate it keeps to the job's own limit. */
+static void test_start_gives_the_job_the_rules_of_output(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct output_rules rules = {.cap = 1 << 20, .rate = OUTPUT_RATE_OF_LIMITS};
+    struct job_spec spec = spec_true();
+    struct answer answer = {.come = false};
+    struct fake_init *init;
+
+    fixture->options.output = rules;
+    fixture_reopen(fixture);
+    init = fixture_start(fixture, (char[ID_TEXT_MAX]){0});
+    assert_int_equal(init->spec.output.cap, 1 << 20);
+    assert_int_equal(init->spec.output.rate, 0);
+    limit_set(&spec.limits, LIMIT_IO_WRITE_BPS, 5000000);
+    assert_int_equal(worker_start(fixture->worker, &alice, &spec, NULL, answer_done, &answer, NULL),
+                     0);
+    fixture_wait_spawns(fixture, 2);
+    init = fake_last(&fixture->host);
+    fake_says_started(init);
+    fixture_wait(fixture, &answer);
+    assert_int_equal(init->spec.output.rate, 5000000);
+    answer_clear(&answer);
+}
+
 static void test_cancelled_start_goes_on(void **state)
 {
     struct fixture *fixture = *state;
@@ -397,6 +427,7 @@ int main(void)
         WITH_FIXTURE(test_start_answers_only_after_the_command_was_executed),
         WITH_FIXTURE(test_start_of_a_short_command_succeeds),
         WITH_FIXTURE(test_start_gives_the_job_its_environment),
+        WITH_FIXTURE(test_start_gives_the_job_the_rules_of_output),
         WITH_FIXTURE(test_cancelled_start_goes_on),
         WITH_FIXTURE(test_removal_that_is_busy_is_tried_again),
         WITH_FIXTURE(test_exit_record_is_believed_although_init_does_not_go),

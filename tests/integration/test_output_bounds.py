@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What bounds a job's output: the cap with its two policies, the rate, a disk that is full."""
+
+import os
+import random
+
+import pytest
+
+from harness import faults, traces
+from harness.agent import Agent
+from harness.api import ending, refused, word
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+
+CAP = 2 << 20
+
+
+@pytest.fixture(scope="module")
+def own():
+    """The agent of this file: a small cap, and disks of its own."""
+    agent = Agent({"output.cap": "2MiB"})
+    yield agent
+    reports = agent.new_reports()
+    agent.down()
+    assert not reports
+
+
+@pytest.fixture
+def alice(own):
+    client = own.client("alice")
+    yield client
+    for job in client.jobs.ListJobs(page_size=500).jobs:
+        client.jobs.DeleteJob(name=job.name, force=True)
+    client.close()
+
+
+def counting(start, end):
+    """Bytes [start, end) of what `seq 1 inf` writes: a function of the offset, without a zero byte."""
+    text, digits, at = b"", 1, 0
+    while len(text) < end - start:
+        first, width = 10 ** (digits - 1), digits + 1
+        size = 9 * first * width
+        if start + len(text) < at + size:
+            number = first + (start + len(text) - at) // width
+            skip = (start + len(text) - at) % width
+            last = min(10 * first, number + (end - start - len(text)) // width + 2)
+            text += b"".join(b"%d\n" % n for n in range(number, last))[skip:]
+        at, digits = at + size, digits + 1
+    return text[:end - start]
+
+
+def test_counting():
+    whole = counting(0, 60000)
+    assert whole.startswith(b"1\n2\n3\n") and whole[-5000:] in b"".join(b"%d\n" % n for n in range(1, 20000))
+    for start in (0, 1, 17, 18, 19, 188, 189, 2888, 38889, 59990):
+        assert counting(start, 60000) == whole[start:]
+
+
+def follow(responses, at, enough=lambda at: False):
+    """Reads a follower from offset `at` until it ends or has come far enough: the bytes must be those of the offsets.
+    Returns where it stands, the gaps that it was told of, and the bytes of the rest behind the last of them."""
+    gaps, rest = [], b""
+    for response in responses:
+        kind = response.WhichOneof("kind")
+        if kind == "chunk":
+            chunk = response.chunk
+            assert chunk.offset == at
+            assert chunk.data == counting(at, at + len(chunk.data)), f"wrong bytes at {at}"
+            at, rest = at + len(chunk.data), rest + chunk.data
+        elif kind == "gap":
+            assert response.gap.start == at and response.gap.end > at
+            gaps.append((at, response.gap.end))
+            at, rest = response.gap.end, b""
+        if enough(at):
+            responses.cancel()
+            break
+    return at, gaps, rest
+
+
+def test_endless_output_on_a_small_disk_keeps_both_ends(own):
+    """Readers come and go at random while the middle is dropped under them; none gets a byte that isn't the job's."""
+    generator = random.Random(4)
+    with faults.small_disk(own, "4m") as disk:
+        alice = own.client("alice")
+        job = alice.start("seq", "1", "inf")
+        at = 0
+        while at < 20 * CAP:
+            span = generator.randrange(2 * CAP)
+            at, _, _ = follow(alice.jobs.StreamOutput(name=job.name, follow=True, offset=at), at,
+                              lambda at, until=at + span: at >= until)
+            assert os.statvfs(disk).f_bavail * 4096 > (4 << 20) - CAP - (256 << 10)
+            if generator.randrange(3) == 0:
+                at = generator.randrange(at)
+        output = alice.stop(job, grace=0).output
+        end, gaps, rest = follow(alice.jobs.StreamOutput(name=job.name), 0)
+        assert gaps == [(output.gap_start, output.gap_end)] and end == output.end_offset
+        assert CAP // 4 - (128 << 10) <= output.gap_start <= CAP // 4
+        assert CAP - (512 << 10) <= output.gap_start + len(rest) <= CAP
+        tail = alice.output(job, tail_lines=1000).data
+        assert tail == rest[-len(tail):] and tail.count(b"\n") in (999, 1000)
+        alice.jobs.DeleteJob(name=job.name)
+        assert os.statvfs(disk).f_bavail * 4096 > (4 << 20) - (64 << 10)
+
+
+def test_totals_and_streams_are_exact_with_a_gap(own, alice):
+    job = alice.run("sh", "-c", "seq 1 300000; seq 1 300000 >&2; seq 1 300000")
+    size = len(counting(0, 3000000)[:1988895])
+    assert (job.output.stdout_bytes, job.output.stderr_bytes) == (2 * size, size)
+    assert job.output.gap_end > job.output.gap_start
+    output = alice.output(job)
+    assert output.summary.complete and len(output.data) == 3 * size - (job.output.gap_end - job.output.gap_start)
+    shown = own.cli("alice")("status", job.name).stdout
+    assert f"bytes {job.output.gap_start} to {job.output.gap_end}, by the cap on its output" in shown
+    directory = traces.directory_of(own, job)
+    assert sum(os.stat(f"{directory}/{name}").st_blocks * 512 for name in ("output", "index")) <= CAP + (64 << 10)
+
+
+def test_file_system_that_keeps_every_block_is_refused(own):
+    with faults.small_disk(own, "4m", kind="ramfs"), refused("INTERNAL", "OUTPUT_FAILED") as refusal:
+        own.client("alice").start("true")
+    assert "can't give back the middle of a file" in refusal.message and "stop_job" in refusal.message
+
+
+# --- stop_job and the rate
+
+
+@pytest.fixture
+def strict(make_agent):
+    return make_agent(output__cap="1MiB", output__policy="stop_job", output__rate="8MB").client("alice")
+
+
+def test_job_is_stopped_at_its_cap_and_slowed_to_its_rate(strict):
+    job = strict.start("sh", "-c", "trap 'echo last words; exit 3' TERM; yes & wait")
+    ended = strict.wait(job)
+    assert ending(ended) == ("FAILED", "OUTPUT_LIMIT", 3, 0)
+    assert "beyond the cap" in ended.error and not ended.output.complete
+    output = strict.output(job)
+    assert output.data == b"y\n" * (len(output.data) // 2) and (1 << 20) - 8192 <= len(output.data) <= 1 << 20
+    assert output.summary.end_offset == ended.output.end_offset and ended.output.gap_end == 0
+
+    job = strict.start("sh", "-c", "trap '' TERM; while :; do echo x; done", grace={"seconds": 1})
+    ended = strict.wait(job)
+    assert ending(ended) == ("FAILED", "OUTPUT_LIMIT", None, 9)
+
+    inside = strict.run("head", "-c", "900000", "/dev/zero")
+    assert ending(inside)[:2] == ("SUCCEEDED", "EXITED") and inside.output.complete
+
+    job = strict.start("sh", "-c", "head -c 1000000 /dev/zero; sleep 600")  # a bucket of 2 MB, and nothing more
+    strict.await_output(job, bytes(1000000))
+    assert word("JobState", strict.jobs.GetJob(name=job.name).state) == "RUNNING"
+    strict.stop(job, grace=0)
