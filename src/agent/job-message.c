@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/usage-message.h"
 #include "api/moment.h"
 #include "base/signal-name.h"
 #include "base/strv.h"
@@ -154,65 +155,12 @@ static int fill_output(const struct job_info *info, Hoist__V1__Job *job)
     return 0;
 }
 
-/* The controllers whose figures clients would look for in vain. */
-static int fill_missing(const struct job_usage *usage, Hoist__V1__Usage *message)
-{
-    static const struct {
-        uint32_t known;
-        const char *name;
-    } controllers[] = {
-        {CGROUP_KNOWS_CPU, "cpu"},
-        {CGROUP_KNOWS_MEMORY, "memory"},
-        {CGROUP_KNOWS_IO, "io"},
-        {CGROUP_KNOWS_PIDS, "pids"},
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(controllers); i++) {
-        int r = usage->cgroup.known & controllers[i].known
-                    ? 0
-                    : api_append_text(&message->n_missing, &message->missing, controllers[i].name);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-static void copy_figures(const struct cgroup_usage *cgroup, Hoist__V1__Usage *message)
-{
-    message->cpu_usec = cgroup->cpu_usec;
-    message->cpu_user_usec = cgroup->cpu_user_usec;
-    message->cpu_system_usec = cgroup->cpu_system_usec;
-    message->cpu_throttled_usec = cgroup->throttled_usec;
-    message->memory_current = cgroup->memory_current;
-    message->memory_peak = cgroup->memory_peak;
-    message->memory_anon = cgroup->memory_anon;
-    message->memory_file = cgroup->memory_file;
-    message->memory_kernel = cgroup->memory_kernel;
-    message->io_read_bytes = cgroup->io_read_bytes;
-    message->io_write_bytes = cgroup->io_write_bytes;
-    message->io_read_ops = cgroup->io_read_operations;
-    message->io_write_ops = cgroup->io_write_operations;
-    message->pids_current = cgroup->pids_current;
-}
-
 static int fill_usage(const struct job_info *info, Hoist__V1__Job *job)
 {
-    int r;
-
     if (info->usage.read_time == 0)
         return 0;
-    job->usage = api_new(hoist__v1__usage);
-    if (!job->usage)
-        return -ENOMEM;
-    copy_figures(&info->usage.cgroup, job->usage);
-    r = api_timestamp_set(&job->usage->read_time, info->usage.read_time);
-    if (r == 0 && info->usage.interval > 0) {
-        job->usage->cpu_percent = info->usage.cpu_percent;
-        job->usage->io_ops_per_second = info->usage.io_ops_per_second;
-        r = api_duration_set(&job->usage->interval, info->usage.interval);
-    }
-    return r < 0 ? r : fill_missing(&info->usage, job->usage);
+    job->usage = usage_to_message(&info->usage);
+    return job->usage ? 0 : -ENOMEM;
 }
 
 static int fill_limits(const struct job_info *info, Hoist__V1__Job *job)

@@ -15,7 +15,9 @@ void rpc_get_job(struct agent_call *call)
         agent_call_finish_error(call);
         return;
     }
-    r = worker_get(call->agent->worker, &caller, request->name, request->sample_usage,
+    r = worker_get(call->agent->worker, &caller, request->name,
+                   (request->sample_usage ? (unsigned)WORKER_GET_SAMPLE : 0) |
+                       (request->statistics ? (unsigned)WORKER_GET_STATISTICS : 0),
                    agent_call_done_job, call, &call->operation);
     if (r < 0)
         agent_call_finish_errno(call, r);

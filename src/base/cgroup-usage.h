@@ -19,6 +19,7 @@ enum {
     CGROUP_KNOWS_MEMORY_PEAK = 1 << 3, /* memory.peak */
     CGROUP_KNOWS_IO = 1 << 4,          /* io.stat, summed over all disks */
     CGROUP_KNOWS_PIDS = 1 << 5,        /* pids.current, pids.events */
+    CGROUP_KNOWS_PRESSURE = 1 << 6, /* cpu.pressure and the like: a kernel with PSI switched on */
 };
 
 struct cgroup_usage {
@@ -55,6 +56,18 @@ struct cgroup_usage {
 
     uint64_t pids_current;
     uint64_t pids_refused; /* forks that pids.max refused */
+
+    /*
+     * Pressure stall information: time in which some, or all, of the tasks that could have run had
+     * to wait for the resource, since the cgroup was made; and the share of it in the last ten
+     * seconds, in hundredths of a percent, as the kernel averages it.
+     */
+    uint64_t psi_cpu_some_usec, psi_cpu_full_usec;
+    uint64_t psi_memory_some_usec, psi_memory_full_usec;
+    uint64_t psi_io_some_usec, psi_io_full_usec;
+    uint64_t psi_cpu_some_avg10, psi_cpu_full_avg10;
+    uint64_t psi_memory_some_avg10, psi_memory_full_avg10;
+    uint64_t psi_io_some_avg10, psi_io_full_avg10;
 };
 
 /*
@@ -82,7 +95,19 @@ struct cgroup_usage {
     X(io_read_operations)                                                                          \
     X(io_write_operations)                                                                         \
     X(pids_current)                                                                                \
-    X(pids_refused)
+    X(pids_refused)                                                                                \
+    X(psi_cpu_some_usec)                                                                           \
+    X(psi_cpu_full_usec)                                                                           \
+    X(psi_memory_some_usec)                                                                        \
+    X(psi_memory_full_usec)                                                                        \
+    X(psi_io_some_usec)                                                                            \
+    X(psi_io_full_usec)                                                                            \
+    X(psi_cpu_some_avg10)                                                                          \
+    X(psi_cpu_full_avg10)                                                                          \
+    X(psi_memory_some_avg10)                                                                       \
+    X(psi_memory_full_avg10)                                                                       \
+    X(psi_io_some_avg10)                                                                           \
+    X(psi_io_full_avg10)
 
 #define CGROUP_USAGE_ONE_MORE(figure) +1
 _Static_assert(sizeof(struct cgroup_usage) ==

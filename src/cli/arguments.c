@@ -70,6 +70,7 @@ static const struct flag flags[] = {
     FLAG("limit", 'n', FLAG_TEXT, limit, FLAGS_LIST, "NUMBER", "at most so many (50; 0: all)"),
     FLAG("force", 'f', FLAG_SWITCH, force, FLAGS_REMOVE, NULL, "stop it first if it runs"),
     FLAG("no-sample", 0, FLAG_SWITCH, no_sample, FLAGS_STATUS, NULL, "don't take a second to measure CPU and disk"),
+    FLAG("stats", 0, FLAG_SWITCH, stats, FLAGS_STATUS, NULL, "every figure by the kernel's name instead"),
     FLAG("output", 'o', FLAG_TEXT, output, FLAGS_FORMAT, "FORMAT", "table, json or yaml"),
     FLAG("host", 'H', FLAG_TEXT, host, FLAGS_CONNECTION, "HOST", "the agent's host (HOIST_HOST)"),
     FLAG("port", 0, FLAG_TEXT, port, FLAGS_CONNECTION, "PORT", "its port (HOIST_PORT; 7443)"),

@@ -40,7 +40,7 @@ struct arguments {
     /* Which jobs. */
     const char *owner, *limit;
     char **states;
-    bool all, force, no_sample;
+    bool all, force, no_sample, stats;
     /* What is no flag. */
     char **words; /* into argv; NULL-terminated by argv itself */
     size_t word_count;

@@ -142,7 +142,9 @@ const struct command commands[] = {
         .failure = EXIT_FAILED,
         .run = cmd_status,
         .summary = "what is known of a job, and what it uses",
-        .help = "CPU and disk of a running job are measured over one second.",
+        .help = "CPU and disk of a running job are measured over one second. It tells what the\n"
+                "kernel slows the job down for (throttled: its CPU quota, its soft memory\n"
+                "limit), and what it waits for. --stats prints all that the kernel counts.",
         .example = "hoist status nightly",
     },
     {

@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "cli/message-emit.h"
 #include "cli/session.h"
+#include "cli/show-usage.h"
 
 /* What else an agent may send in its place isn't shown: ids go to terminals and into scripts. */
 const char *job_id(const Hoist__V1__Job *job)
@@ -189,40 +190,6 @@ static void show_output(const Hoist__V1__OutputTotals *output)
         printf("%-11s for room on the agent's disk, which is full\n", "waits");
     if (output->throttled)
         printf("%-11s to the rate of its output\n", "slowed down");
-}
-
-static bool is_missing(const Hoist__V1__Usage *usage, const char *controller)
-{
-    for (size_t i = 0; i < usage->n_missing; i++)
-        if (strcmp(usage->missing[i], controller) == 0)
-            return true;
-    return false;
-}
-
-/* The three lines that people ask for: CPU, memory, disk. */
-static void show_usage(const Hoist__V1__Usage *usage)
-{
-    char text[QUANTITY_TEXT_MAX];
-
-    if (!usage)
-        return;
-    if (usage->interval)
-        printf("%-11s %.0f%%\n", "CPU", usage->cpu_percent);
-    else
-        printf("%-11s %s in all\n", "CPU", quantity_format_duration(usage->cpu_usec, text));
-    if (is_missing(usage, "memory"))
-        printf("%-11s unknown: this host has no memory controller\n", "memory");
-    else
-        printf("%-11s %s\n", "memory",
-               quantity_format_size(usage->interval ? usage->memory_current : usage->memory_peak,
-                                    text));
-    if (is_missing(usage, "io"))
-        printf("%-11s unknown: this host has no io controller\n", "disk");
-    else if (usage->interval)
-        printf("%-11s %s iops\n", "disk", quantity_format_count(usage->io_ops_per_second, text));
-    else
-        printf("%-11s %s operations in all\n", "disk",
-               quantity_format_count((double)(usage->io_read_ops + usage->io_write_ops), text));
 }
 
 static void show_limits(const Hoist__V1__Job *job)

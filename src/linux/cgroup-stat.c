@@ -2,7 +2,9 @@
 #include "linux/cgroup-stat.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +69,8 @@ enum stat_form {
     STAT_SINGLE, /* one number and nothing else */
     STAT_FLAT,
     STAT_NESTED,
+    STAT_PRESSURE_TOTAL, /* of a line "some avg10=0.00 avg60=0.00 avg300=0.00 total=0" */
+    STAT_PRESSURE_AVG10, /* in hundredths */
 };
 
 /*
@@ -102,12 +106,67 @@ static const struct stat_rule {
     {"io.stat", STAT_NESTED, "wios", VALUE(io_write_operations), 0},
     {"pids.current", STAT_SINGLE, NULL, VALUE(pids_current), CGROUP_KNOWS_PIDS},
     {"pids.events", STAT_FLAT, "max", VALUE(pids_refused), 0},
+#define PRESSURE(file, name, known)                                                                \
+    {file, STAT_PRESSURE_TOTAL, "some", VALUE(psi_##name##_some_usec), known},                     \
+        {file, STAT_PRESSURE_TOTAL, "full", VALUE(psi_##name##_full_usec), 0},                     \
+        {file, STAT_PRESSURE_AVG10, "some", VALUE(psi_##name##_some_avg10), 0},                    \
+    {                                                                                              \
+        file, STAT_PRESSURE_AVG10, "full", VALUE(psi_##name##_full_avg10), 0                       \
+    }
+    PRESSURE("cpu.pressure", cpu, CGROUP_KNOWS_PRESSURE),
+    PRESSURE("memory.pressure", memory, 0),
+    PRESSURE("io.pressure", io, 0),
+#undef PRESSURE
 #undef VALUE
 };
+
+/* The text behind "KEY=" in the line that begins with `name`; NULL: there is none. */
+static const char *pressure_find(const char *text, const char *name, const char *key)
+{
+    size_t size = strlen(name);
+
+    for (const char *line = text; line; line = line_next(line)) {
+        const char *value;
+
+        if (strncmp(line, name, size) != 0 || line[size] != ' ')
+            continue;
+        value = strstr(line, key);
+        return value && value < line + strcspn(line, "\n") ? value + strlen(key) : NULL;
+    }
+    return NULL;
+}
+
+/* "12.34" → 1234: the kernel writes two digits behind the point. */
+static int hundredths_parse(const char *text, uint64_t *ret)
+{
+    unsigned whole, part;
+
+    if (sscanf(text, "%3u.%2u", &whole, &part) != 2 || whole > 100)
+        return -EBADMSG;
+    *ret = (uint64_t)whole * 100 + part;
+    return 0;
+}
+
+int cgroup_stat_pressure(const char *text, const char *name, uint64_t *ret_usec,
+                         uint64_t *ret_avg10)
+{
+    const char *total = pressure_find(text, name, "total=");
+    const char *avg10 = pressure_find(text, name, "avg10=");
+    uint64_t usec, share;
+
+    if (!total || !avg10)
+        return -ENODATA; /* "full" of the CPU: since 5.13 */
+    if (number_parse(total, &usec) < 0 || hundredths_parse(avg10, &share) < 0)
+        return -EBADMSG;
+    *ret_usec = usec;
+    *ret_avg10 = share;
+    return 0;
+}
 
 static int stat_take(const struct stat_rule *rule, const char *text, struct cgroup_usage *usage)
 {
     uint64_t *value = (uint64_t *)(void *)((char *)usage + rule->offset);
+    uint64_t other;
     int r = -EINVAL;
 
     switch (rule->form) {
@@ -119,6 +178,12 @@ static int stat_take(const struct stat_rule *rule, const char *text, struct cgro
         break;
     case STAT_NESTED:
         r = cgroup_stat_sum(text, rule->key, value);
+        break;
+    case STAT_PRESSURE_TOTAL:
+        r = cgroup_stat_pressure(text, rule->key, value, &other);
+        break;
+    case STAT_PRESSURE_AVG10:
+        r = cgroup_stat_pressure(text, rule->key, &other, value);
         break;
     }
     if (r == -ENODATA)
@@ -146,7 +211,7 @@ int cgroup_usage_read(int dir_fd, struct cgroup_usage *ret, struct error *err)
             file = rule->file;
             read = cgroup_file_read(dir_fd, file, text, STAT_SIZE_MAX);
         }
-        if (read == -ENOENT)
+        if (read == -ENOENT || read == -EOPNOTSUPP) /* a kernel with PSI, but psi=0 */
             continue;
         r = read < 0 ? read : stat_take(rule, text, &usage);
         if (r < 0)
@@ -154,6 +219,58 @@ int cgroup_usage_read(int dir_fd, struct cgroup_usage *ret, struct error *err)
     }
     *ret = usage;
     return 0;
+}
+
+/* What has to be known for the figures of a file to mean something. */
+static uint32_t known_of_file(const char *file)
+{
+    static const struct {
+        const char *file;
+        uint32_t known;
+    } files[] = {
+        {"cpu.pressure", CGROUP_KNOWS_PRESSURE},
+        {"memory.pressure", CGROUP_KNOWS_PRESSURE},
+        {"io.pressure", CGROUP_KNOWS_PRESSURE},
+        {"memory.peak", CGROUP_KNOWS_MEMORY_PEAK},
+        {"cpu", CGROUP_KNOWS_CPU},
+        {"memory", CGROUP_KNOWS_MEMORY},
+        {"io", CGROUP_KNOWS_IO},
+        {"pids", CGROUP_KNOWS_PIDS},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        if (strncmp(files[i].file, file, strlen(files[i].file)) == 0)
+            return files[i].known;
+    return 0;
+}
+
+int cgroup_usage_statistics(const struct cgroup_usage *usage, cgroup_statistic_fn *found,
+                            void *data)
+{
+    static const char *const ends[] = {
+        [STAT_PRESSURE_TOTAL] = ".total",
+        [STAT_PRESSURE_AVG10] = ".avg10",
+    };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(stat_rules); i++) {
+        const struct stat_rule *rule = &stat_rules[i];
+        const char *end =
+            (size_t)rule->form < ARRAY_SIZE(ends) && ends[rule->form] ? ends[rule->form] : "";
+        uint64_t value = *(const uint64_t *)(const void *)((const char *)usage + rule->offset);
+        char key[64], text[32];
+
+        if (!(usage->known & known_of_file(rule->file)))
+            continue;
+        snprintf(key, sizeof(key), "%s%s%s%s", rule->file, rule->key ? "." : "",
+                 rule->key ? rule->key : "", end);
+        if (rule->form == STAT_PRESSURE_AVG10)
+            snprintf(text, sizeof(text), "%" PRIu64 ".%02" PRIu64, value / 100, value % 100);
+        else
+            snprintf(text, sizeof(text), "%" PRIu64, value);
+        r = found(key, text, data);
+    }
+    return r;
 }
 
 int cgroup_is_populated(int dir_fd)

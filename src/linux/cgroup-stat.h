@@ -37,3 +37,24 @@ int cgroup_stat_value(const char *text, const char *key, uint64_t *ret);
  * lines; lines without the key count 0. -EBADMSG when a value is no number.
  */
 int cgroup_stat_sum(const char *text, const char *key, uint64_t *ret);
+
+/*
+ * The line `name` ("some", "full") of a pressure file: its total in µs and its average over ten
+ * seconds in hundredths of a percent. -ENODATA without such a line, -EBADMSG when it is malformed.
+ */
+int cgroup_stat_pressure(const char *text, const char *name, uint64_t *ret_usec,
+                         uint64_t *ret_avg10);
+
+/*
+ * Every figure of the cgroup, as the kernel writes it: `found` gets "cpu.stat.usage_usec" and
+ * "123", "memory.current" and "4096", "io.stat.254:0.rbytes" and "512", "cpu.pressure.some.avg10"
+ * and "0.00". Files that aren't there are passed over. A return value other than 0 ends the walk
+ * and is returned. Negative errno: -ENODEV when the cgroup was removed meanwhile, -ENOMEM.
+ */
+typedef int cgroup_statistic_fn(const char *key, const char *value, void *data);
+int cgroup_statistics_read(int dir_fd, cgroup_statistic_fn *found, void *data);
+
+/* The same from figures that were kept: those that are known; of io.stat the sums, without a disk.
+ */
+int cgroup_usage_statistics(const struct cgroup_usage *usage, cgroup_statistic_fn *found,
+                            void *data);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/cgroup-figures.h"
 
+#include <errno.h>
+
 #include "base/fd.h"
+#include "base/strv.h"
 #include "linux/cgroup-stat.h"
 #include "linux/cgroup-tree.h"
 
@@ -10,4 +13,34 @@ int cgroup_figures_read(int mount_fd, const char *path, struct cgroup_usage *ret
     _cleanup_close_ int fd = cgroup_open(mount_fd, path, NULL);
 
     return fd < 0 ? fd : cgroup_usage_read(fd, ret, NULL);
+}
+
+static int append(const char *key, const char *value, void *data)
+{
+    _cleanup_free_ char *line = text_format("%s %s", key, value);
+
+    return line ? strv_append(data, line) : -ENOMEM;
+}
+
+int cgroup_figures_list(int mount_fd, const char *path, char ***ret)
+{
+    _cleanup_close_ int fd = cgroup_open(mount_fd, path, NULL);
+    _cleanup_strv_ char **list = NULL;
+    int r = fd < 0 ? fd : cgroup_statistics_read(fd, append, &list);
+
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(list);
+    return 0;
+}
+
+int cgroup_figures_kept(const struct cgroup_usage *usage, char ***ret)
+{
+    _cleanup_strv_ char **list = NULL;
+    int r = cgroup_usage_statistics(usage, append, &list);
+
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(list);
+    return 0;
 }

@@ -14,5 +14,6 @@ void job_info_free(struct job_info *info)
     free(info->stopped_by);
     free(info->error);
     strv_free(info->degradations);
+    strv_free(info->usage.statistics);
     free(info);
 }

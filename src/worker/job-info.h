@@ -20,12 +20,22 @@
  * handed to another thread. The fields are those of hoist.v1.Job.
  */
 
+/* What the kernel slowed a job down for. */
+enum job_throttled {
+    JOB_THROTTLED_CPU = 1 << 0,    /* its CPU quota */
+    JOB_THROTTLED_MEMORY = 1 << 1, /* memory.high */
+};
+
 struct job_usage {
     usec_t read_time;           /* wall; 0: never read, or the host gives no cgroup */
     struct cgroup_usage cgroup; /* of the command's tree; `known` says which figures are real */
     usec_t interval;            /* 0: one reading only, the two rates mean nothing */
     double cpu_percent;         /* of one CPU over `interval` */
     double io_ops_per_second;
+    double io_bytes_per_second;
+    unsigned throttled; /* JOB_THROTTLED_…, over `interval`; without one since the start */
+    usec_t read_boot;   /* as read_time, by CLOCK_BOOTTIME; 0: not read now */
+    char **statistics;  /* "cpu.stat.usage_usec 123"; NULL-terminated, owned; NULL: not asked for */
 };
 
 struct job_totals {

@@ -48,7 +48,8 @@ struct worker_operation {
     char *request_id;           /* start */
     int signal;                 /* stop, signal */
     usec_t duration;            /* stop: grace; wait: timeout */
-    bool flag;                  /* get: sample; delete: force */
+    bool flag;                  /* delete: force */
+    unsigned get;               /* get: enum worker_get_flags */
     struct id id;               /* get, delete */
     struct cgroup_usage before; /* get: the first reading */
     usec_t before_time;         /* CLOCK_BOOTTIME */

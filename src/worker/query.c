@@ -3,6 +3,8 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
+#include "base/strv.h"
+#include "worker/cgroup-figures.h"
 #include "worker/job-dir.h"
 #include "worker/operation.h"
 
@@ -18,18 +20,41 @@ static double rate(uint64_t before, uint64_t after, usec_t interval)
     return after > before ? (double)(after - before) * 1e6 / (double)interval : 0;
 }
 
-static void fill_rates(const struct worker_operation *op, struct job_usage *usage)
+static void fill_rates(const struct cgroup_usage *before, usec_t before_time,
+                       struct job_usage *usage)
 {
-    const struct cgroup_usage *before = &op->before, *after = &usage->cgroup;
+    const struct cgroup_usage *after = &usage->cgroup;
 
-    usage->interval = clock_boot() - op->before_time;
-    if (usage->interval == 0)
+    if (usage->read_boot <= before_time)
         return;
+    usage->interval = usage->read_boot - before_time;
     /* A microsecond of CPU in a microsecond is all of one CPU. */
     usage->cpu_percent = rate(before->cpu_usec, after->cpu_usec, usage->interval) / 1e4;
     usage->io_ops_per_second =
         rate(before->io_read_operations + before->io_write_operations,
              after->io_read_operations + after->io_write_operations, usage->interval);
+    usage->io_bytes_per_second =
+        rate(before->io_read_bytes + before->io_write_bytes,
+             after->io_read_bytes + after->io_write_bytes, usage->interval);
+    usage->throttled = usage_throttled(before, after);
+}
+
+/* All that the kernel counts while it does, afterwards what was kept. Without memory: nothing. */
+static void fill_statistics(const struct worker_operation *op, const struct job *job)
+{
+    struct job_usage *usage = op->reply.job ? &op->reply.job->usage : NULL;
+
+    if (!usage || !(op->get & WORKER_GET_STATISTICS))
+        return;
+    if (!job || job->finished || text_is_empty(job->outcome.cgroup) ||
+        spawner_statistics(op->worker->spawner, job->outcome.cgroup, &usage->statistics) < 0)
+        (void)cgroup_figures_kept(&usage->cgroup, &usage->statistics);
+}
+
+static void answer_get(struct worker_operation *op, struct job *job)
+{
+    operation_answer_job(op, job);
+    fill_statistics(op, job);
 }
 
 static int sample_again(sd_event_source *source, uint64_t usec, void *userdata)
@@ -40,33 +65,35 @@ static int sample_again(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source, (void)usec;
     source_drop(&op->timer);
     operation_stop_waiting(op);
-    operation_answer_job(op, job);
-    if (op->reply.job && op->reply.job->usage.read_time != 0)
-        fill_rates(op, &op->reply.job->usage);
+    answer_get(op, job);
+    if (op->reply.job)
+        fill_rates(&op->before, op->before_time, &op->reply.job->usage);
     return 0;
 }
 
 /* Waits on the job as well: should it end meanwhile its final figures are the answer. */
 static void get_found(struct worker_operation *op, struct job *job, struct store_record **record)
 {
-    if (!job)
-        return operation_answer_record(op, *record);
-    if (!op->flag || job->finished || job_read_usage(job, &op->before) < 0)
-        return operation_answer_job(op, job);
+    if (!job) {
+        operation_answer_record(op, *record);
+        return fill_statistics(op, NULL);
+    }
+    if (!(op->get & WORKER_GET_SAMPLE) || job->finished || job_read_usage(job, &op->before) < 0)
+        return answer_get(op, job);
     op->before_time = clock_boot();
     if (operation_arm(op, op->before_time + SAMPLE_INTERVAL, sample_again) < 0)
-        return operation_answer_job(op, job);
+        return answer_get(op, job);
     operation_wait_for(op, job, OPERATION_WAITS_FOR_END);
 }
 
 int worker_get(struct worker *worker, const struct worker_caller *caller, const char *name,
-               bool sample, worker_done_fn *done, void *userdata, struct worker_operation **ret)
+               unsigned flags, worker_done_fn *done, void *userdata, struct worker_operation **ret)
 {
     struct worker_operation *op = operation_new(worker, caller, name, done, userdata);
 
     if (!op)
         return -ENOMEM;
-    op->flag = sample;
+    op->get = flags;
     return operation_begin(op, get_found, ret);
 }
 

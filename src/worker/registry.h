@@ -170,6 +170,8 @@ int record_decode(const struct store_record *record, struct specification *ret_s
 /* NULL: no memory. */
 struct job_info *snapshot_job(struct job *job);
 struct job_info *snapshot_record(const struct store_record *record, struct error *err);
+/* JOB_THROTTLED_…: what held the job back between two readings. */
+unsigned usage_throttled(const struct cgroup_usage *before, const struct cgroup_usage *after);
 /* Reads the figures of a living job now. 0 or a negative errno. */
 int job_read_usage(struct job *job, struct cgroup_usage *ret);
 

@@ -63,6 +63,13 @@ static void info_end(const struct outcome *outcome, struct job_info *info)
         info->cause = (enum hoist_cause)outcome->cause;
 }
 
+unsigned usage_throttled(const struct cgroup_usage *before, const struct cgroup_usage *after)
+{
+    return (after->throttled_usec > before->throttled_usec ? (unsigned)JOB_THROTTLED_CPU : 0) |
+           (after->memory_high_events > before->memory_high_events ? (unsigned)JOB_THROTTLED_MEMORY
+                                                                   : 0);
+}
+
 static void info_figures(const struct outcome *outcome, struct job_info *info)
 {
     info->output = (struct job_totals){
@@ -75,6 +82,7 @@ static void info_figures(const struct outcome *outcome, struct job_info *info)
     };
     info->usage.read_time = outcome->usage_time;
     info->usage.cgroup = outcome->usage;
+    info->usage.throttled = usage_throttled(&(struct cgroup_usage){.known = 0}, &outcome->usage);
 }
 
 static struct job_info *info_new(const struct specification *specification,
@@ -139,7 +147,9 @@ static void info_live(struct job *job, struct job_info *info)
     }
     if (job_read_usage(job, &usage) == 0) {
         info->usage.read_time = clock_wall();
+        info->usage.read_boot = clock_boot();
         info->usage.cgroup = usage;
+        info->usage.throttled = usage_throttled(&(struct cgroup_usage){.known = 0}, &usage);
     }
     if (is_past_its_deadline(job)) /* without the figure: hoist-init waits for one at least */
         info->processes_blocked = (uint32_t)MAX(info->usage.cgroup.pids_current, UINT64_C(1));

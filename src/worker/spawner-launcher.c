@@ -243,6 +243,11 @@ static int launcher_usage(struct spawner *spawner, const char *cgroup, struct cg
     return cgroup_figures_read(launcher(spawner)->cgroup_mount, cgroup, ret);
 }
 
+static int launcher_statistics(struct spawner *spawner, const char *cgroup, char ***ret)
+{
+    return cgroup_figures_list(launcher(spawner)->cgroup_mount, cgroup, ret);
+}
+
 static int socket_is_ready(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct spawner_launcher *spawner = userdata;
@@ -287,6 +292,7 @@ static const struct spawner_class launcher_class = {
     .remove = launcher_remove,
     .list = launcher_list,
     .usage = launcher_usage,
+    .statistics = launcher_statistics,
     .free = launcher_free,
 };
 

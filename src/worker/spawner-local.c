@@ -184,6 +184,11 @@ static int local_usage(struct spawner *spawner, const char *cgroup, struct cgrou
     return cgroup_figures_read(local(spawner)->tree.fd, cgroup, ret);
 }
 
+static int local_statistics(struct spawner *spawner, const char *cgroup, char ***ret)
+{
+    return cgroup_figures_list(local(spawner)->tree.fd, cgroup, ret);
+}
+
 static void local_free(struct spawner *spawner)
 {
     struct spawner_local *self = local(spawner);
@@ -203,6 +208,7 @@ static const struct spawner_class local_class = {
     .remove = local_remove,
     .list = local_list,
     .usage = local_usage,
+    .statistics = local_statistics,
     .free = local_free,
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/spawner.h"
 
+#include <errno.h>
+
 int spawner_spawn(struct spawner *spawner, const struct spawn_spec *spec,
                   const struct spawn_files *files, spawner_started_fn *done, void *userdata)
 {
@@ -27,6 +29,12 @@ int spawner_list(struct spawner *spawner, spawner_listed_fn *done, void *userdat
 int spawner_usage(struct spawner *spawner, const char *cgroup, struct cgroup_usage *ret)
 {
     return spawner->class->usage(spawner, cgroup, ret);
+}
+
+int spawner_statistics(struct spawner *spawner, const char *cgroup, char ***ret)
+{
+    return spawner->class->statistics ? spawner->class->statistics(spawner, cgroup, ret)
+                                      : -EOPNOTSUPP;
 }
 
 int spawner_control(struct spawner *spawner, const struct pidref *init,

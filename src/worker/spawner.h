@@ -72,6 +72,9 @@ struct spawner_class {
     /* Figures of a living job whose cmd/ is `cgroup` (spawn_result.cgroup), read at once: files of
      * cgroupfs don't block. 0 or a negative errno. */
     int (*usage)(struct spawner *spawner, const char *cgroup, struct cgroup_usage *ret);
+    /* All of them by the kernel's names: "cpu.stat.usage_usec 123"; NULL-terminated, the caller's.
+     * NULL: there are none. */
+    int (*statistics)(struct spawner *spawner, const char *cgroup, char ***ret);
     /* NULL: a queued signal to the pidfd (wire/control.h). Both below for spawners without
      * processes. */
     int (*control)(struct spawner *spawner, const struct pidref *init,
@@ -95,6 +98,7 @@ int spawner_remove(struct spawner *spawner, const struct id *id, const char *gro
                    spawner_removed_fn *done, void *userdata);
 int spawner_list(struct spawner *spawner, spawner_listed_fn *done, void *userdata);
 int spawner_usage(struct spawner *spawner, const char *cgroup, struct cgroup_usage *ret);
+int spawner_statistics(struct spawner *spawner, const char *cgroup, char ***ret);
 
 /* Asks a job's hoist-init for something. -ESRCH when it has ended. */
 int spawner_control(struct spawner *spawner, const struct pidref *init,

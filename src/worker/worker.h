@@ -167,9 +167,13 @@ int worker_stop(struct worker *worker, const struct worker_caller *caller, const
 int worker_signal(struct worker *worker, const struct worker_caller *caller, const char *name,
                   int signal, worker_done_fn *done, void *userdata, struct worker_operation **ret);
 
-/* `sample`: read the usage twice, one second apart, and fill the rates. */
+enum worker_get_flags {
+    WORKER_GET_SAMPLE = 1 << 0,     /* read the usage twice, one second apart, and fill the rates */
+    WORKER_GET_STATISTICS = 1 << 1, /* every figure of a living job by the kernel's names */
+};
+
 int worker_get(struct worker *worker, const struct worker_caller *caller, const char *name,
-               bool sample, worker_done_fn *done, void *userdata, struct worker_operation **ret);
+               unsigned flags, worker_done_fn *done, void *userdata, struct worker_operation **ret);
 
 /* Answers when the job has ended, or with the present state after `timeout` (USEC_INFINITY: never).
  */

@@ -82,6 +82,102 @@ static void test_cgroup_usage_read_refuses_nonsense(void **unused)
     fake_close(dir_fd);
 }
 
+static void test_cgroup_usage_read_takes_pressure(void **unused)
+{
+    struct cgroup_usage usage;
+    int dir_fd = fake_open();
+
+    (void)unused;
+    fake_file(dir_fd, "cpu.stat", "usage_usec 1\n");
+    fake_file(dir_fd, "cpu.pressure", "some avg10=12.34 avg60=0.00 avg300=0.00 total=77\n");
+    fake_file(dir_fd, "io.pressure",
+              "some avg10=100.00 avg60=1.00 avg300=2.00 total=5\n"
+              "full avg10=0.05 avg60=0.00 avg300=0.00 total=3\n");
+    assert_int_equal(cgroup_usage_read(dir_fd, &usage, NULL), 0);
+    assert_true(usage.known & CGROUP_KNOWS_PRESSURE);
+    assert_int_equal(usage.psi_cpu_some_usec, 77);
+    assert_int_equal(usage.psi_cpu_some_avg10, 1234);
+    assert_int_equal(usage.psi_cpu_full_usec, 0); /* before Linux 5.13 */
+    assert_int_equal(usage.psi_io_some_avg10, 10000);
+    assert_int_equal(usage.psi_io_full_usec, 3);
+    assert_int_equal(usage.psi_io_full_avg10, 5);
+    assert_int_equal(usage.psi_memory_some_usec, 0);
+    fake_close(dir_fd);
+}
+
+static void test_cgroup_stat_pressure_refuses_nonsense(void **unused)
+{
+    static const struct {
+        const char *text;
+        int code;
+    } cases[] = {
+        {"", -ENODATA},
+        {"some total=1\n", -ENODATA},
+        {"some avg10=0.00\nfull total=1\n", -ENODATA},
+        {"some avg10=x total=1\n", -EBADMSG},
+        {"some avg10=101.00 total=1\n", -EBADMSG},
+        {"some avg10=0.00 total=-1\n", -EBADMSG},
+    };
+    uint64_t usec = 9, avg10 = 9;
+
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_int_equal(cgroup_stat_pressure(cases[i].text, "some", &usec, &avg10), cases[i].code);
+    assert_int_equal(usec, 9);
+}
+
+struct lines {
+    char text[1024];
+    size_t used;
+};
+
+static int line_add(const char *key, const char *value, void *data)
+{
+    struct lines *lines = data;
+
+    lines->used += (size_t)snprintf(lines->text + lines->used, sizeof(lines->text) - lines->used,
+                                    "%s %s\n", key, value);
+    return 0;
+}
+
+static void test_cgroup_statistics_read_names_each_figure(void **unused)
+{
+    struct lines lines = {.used = 0};
+    int dir_fd = fake_open();
+
+    (void)unused;
+    fake_file(dir_fd, "cpu.stat", "usage_usec 12\nuser_usec 3\n");
+    fake_file(dir_fd, "memory.current", "4096\n");
+    fake_file(dir_fd, "io.stat", "254:0 rbytes=1 wbytes=2\n8:16 \n");
+    fake_file(dir_fd, "io.pressure", "some avg10=0.50 total=9\n");
+    assert_int_equal(cgroup_statistics_read(dir_fd, line_add, &lines), 0);
+    assert_string_equal(lines.text, "cpu.stat.usage_usec 12\ncpu.stat.user_usec 3\n"
+                                    "memory.current 4096\n"
+                                    "io.stat.254:0.rbytes 1\nio.stat.254:0.wbytes 2\n"
+                                    "io.stat.8:16 \n"
+                                    "io.pressure.some.avg10 0.50\nio.pressure.some.total 9\n");
+    fake_close(dir_fd);
+}
+
+static void test_cgroup_usage_statistics_tells_what_is_known(void **unused)
+{
+    const struct cgroup_usage usage = {
+        .known = CGROUP_KNOWS_CPU | CGROUP_KNOWS_PRESSURE,
+        .cpu_usec = 12,
+        .memory_peak = 99,
+        .psi_io_full_avg10 = 105,
+    };
+    struct lines lines = {.used = 0};
+
+    (void)unused;
+    assert_int_equal(cgroup_usage_statistics(&usage, line_add, &lines), 0);
+    assert_non_null(strstr(lines.text, "cpu.stat.usage_usec 12\n"));
+    assert_non_null(strstr(lines.text, "io.pressure.full.avg10 1.05\n"));
+    assert_non_null(strstr(lines.text, "cpu.pressure.some.total 0\n"));
+    assert_null(strstr(lines.text, "memory.peak"));
+    assert_null(strstr(lines.text, "pids"));
+}
+
 static void test_cgroup_stat_value_matches_whole_keys(void **unused)
 {
     uint64_t value;
@@ -130,6 +226,10 @@ int main(void)
         cmocka_unit_test(test_cgroup_usage_read_takes_every_file),
         cmocka_unit_test(test_cgroup_usage_read_says_what_it_does_not_know),
         cmocka_unit_test(test_cgroup_usage_read_refuses_nonsense),
+        cmocka_unit_test(test_cgroup_usage_read_takes_pressure),
+        cmocka_unit_test(test_cgroup_stat_pressure_refuses_nonsense),
+        cmocka_unit_test(test_cgroup_statistics_read_names_each_figure),
+        cmocka_unit_test(test_cgroup_usage_statistics_tells_what_is_known),
         cmocka_unit_test(test_cgroup_stat_value_matches_whole_keys),
         cmocka_unit_test(test_cgroup_stat_sum_refuses_overflow),
         cmocka_unit_test(test_cgroup_is_populated_reads_events),

@@ -271,10 +271,12 @@ static void test_get_samples_rates(void **state)
     worker_get(fixture->worker, &alice, id, true, answer_done, &answer, NULL);
     fixture_settle(fixture);
     fixture->host.usage.cpu_usec = 1500000;
+    fixture->host.usage.memory_high_events = 1;
     fixture_wait(fixture, &answer);
     assert_true(answer.reply.job->usage.interval >= USEC_PER_SEC);
     assert_true(answer.reply.job->usage.cpu_percent > 20);
     assert_true(answer.reply.job->usage.cpu_percent <= 50);
+    assert_int_equal(answer.reply.job->usage.throttled, JOB_THROTTLED_MEMORY);
     answer_clear(&answer);
 }
 
