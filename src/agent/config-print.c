@@ -126,6 +126,7 @@ int config_print_help(struct buffer *out)
              "Every option is also a key of the configuration file; options win.\n\n"
              "  --config FILE\n      the configuration (default " CONFIG_FILE_DEFAULT ")\n"
              "  --print-config\n      print the values in force and where each came from\n"
+             "  --doctor[=json|yaml]\n      check this host and tell what mends it\n"
              "  --version, --help\n");
 
     for (size_t i = 0; r == 0 && i < settings_count; i++)

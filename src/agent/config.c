@@ -195,6 +195,9 @@ static bool request_from_flag(const char *argument, enum config_request *ret)
         {"-h", CONFIG_HELP},
         {"--version", CONFIG_VERSION},
         {"--print-config", CONFIG_PRINT},
+        {"--doctor", CONFIG_DOCTOR},
+        {"--doctor=json", CONFIG_DOCTOR_JSON},
+        {"--doctor=yaml", CONFIG_DOCTOR_YAML},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
@@ -255,7 +258,8 @@ int config_load(int argc, char **argv, struct config *ret, enum config_request *
     if (config_init(&config) < 0)
         return error_set(err, -ENOMEM, "no memory for the configuration");
     for (int at = 1; at < argc; at++)
-        if (request_from_flag(argv[at], &request) && request != CONFIG_PRINT) {
+        if (request_from_flag(argv[at], &request) &&
+            (request == CONFIG_HELP || request == CONFIG_VERSION)) {
             *ret_request = request;
             return 0;
         }

@@ -80,7 +80,10 @@ void config_done(struct config *config);
 /* What hoistd should do instead of serving. */
 enum config_request {
     CONFIG_SERVE,
-    CONFIG_PRINT,   /* --print-config */
+    CONFIG_PRINT,  /* --print-config */
+    CONFIG_DOCTOR, /* --doctor: check the host */
+    CONFIG_DOCTOR_JSON,
+    CONFIG_DOCTOR_YAML,
     CONFIG_HELP,    /* --help */
     CONFIG_VERSION, /* --version */
 };

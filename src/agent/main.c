@@ -15,6 +15,7 @@
 #include "agent/call.h"
 #include "agent/confine.h"
 #include "agent/core.h"
+#include "agent/doctor.h"
 #include "agent/startup.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -294,6 +295,8 @@ static int program_start(struct program *program, struct error *err)
     if (r == 0)
         r = program_meet_launcher(program, err);
     if (r == 0)
+        doctor_at_start(&program->agent.config, &program->agent.launcher);
+    if (r == 0)
         r = confine_to_serving(&program->agent.config, program->agent.launcher.cgroup_mount, err);
     if (r == 0)
         r = spawner_launcher_new(program->agent.event, program->client, &program->agent.launcher,
@@ -335,6 +338,19 @@ static int program_print(const struct config *config, enum config_request reques
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int program_tell(const struct config *config, enum config_request request)
+{
+    static const enum doctor_format formats[] = {
+        [CONFIG_DOCTOR] = DOCTOR_TEXT,
+        [CONFIG_DOCTOR_JSON] = DOCTOR_JSON,
+        [CONFIG_DOCTOR_YAML] = DOCTOR_YAML,
+    };
+
+    if (request == CONFIG_DOCTOR || request == CONFIG_DOCTOR_JSON || request == CONFIG_DOCTOR_YAML)
+        return doctor_main(config, formats[request]);
+    return program_print(config, request);
+}
+
 /* What a wrong configuration, key or certificate is: trying again would not mend it. */
 static int program_configure(struct program *program, struct error *err)
 {
@@ -355,7 +371,7 @@ int main(int argc, char **argv)
         return EX_CONFIG;
     }
     if (request != CONFIG_SERVE) {
-        status = program_print(&program.agent.config, request);
+        status = program_tell(&program.agent.config, request);
         config_done(&program.agent.config);
         return status;
     }

@@ -9,6 +9,20 @@
 
 const struct command commands[] = {
     {
+        .name = "doctor",
+        .words = "[-- HOISTD-FLAG …]",
+        .words_max = SIZE_MAX,
+        .words_are_a_command = true,
+        .flags = FLAGS_FORMAT,
+        .failure = EXIT_FAILED,
+        .run = cmd_doctor,
+        .summary = "check the host that hoist runs on, as its agent would",
+        .help = "Runs hoistd --doctor on this host: kernel, cgroups, namespaces, seccomp, disk,\n"
+                "sockets that jobs could use, certificates. Each check that fails tells the one\n"
+                "command that mends it. Needs no running agent; run it as root.",
+        .example = "hoist doctor -o json",
+    },
+    {
         .name = "help",
         .words = "[COMMAND]",
         .words_max = 1,

@@ -50,6 +50,7 @@ int command_usage_exit(const struct command *command);
 void command_print_help(const struct command *command);
 void command_print_all(void);
 
+int cmd_doctor(struct session *session);
 int cmd_help(struct session *session);
 int cmd_info(struct session *session);
 int cmd_kill(struct session *session);

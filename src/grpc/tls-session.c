@@ -359,22 +359,11 @@ void tls_session_close(struct tls_session *session)
     (void)tls_socket_flush(&session->socket);
 }
 
-static usec_t moment_to_wall(const ASN1_TIME *moment)
-{
-    struct tm tm;
-    time_t seconds;
-
-    if (!ASN1_TIME_to_tm(moment, &tm))
-        return 0; /* unreadable: it ended long ago */
-    seconds = timegm(&tm);
-    return seconds <= 0 ? 0 : (usec_t)seconds * USEC_PER_SEC;
-}
-
 usec_t tls_session_peer_not_after(const struct tls_session *session)
 {
     const X509 *certificate = SSL_get0_peer_certificate(session->ssl);
 
-    return certificate ? moment_to_wall(X509_get0_notAfter(certificate)) : USEC_INFINITY;
+    return certificate ? tls_moment_to_wall(X509_get0_notAfter(certificate)) : USEC_INFINITY;
 }
 
 int tls_session_check_peer(const struct tls_session *session, const struct tls_context *context,

@@ -70,6 +70,17 @@ const char *tls_name_format(const X509_NAME *name, char text[static TLS_NAME_TEX
     return text;
 }
 
+usec_t tls_moment_to_wall(const ASN1_TIME *moment)
+{
+    struct tm tm;
+    time_t seconds;
+
+    if (!moment || !ASN1_TIME_to_tm(moment, &tm))
+        return 0;
+    seconds = timegm(&tm);
+    return seconds <= 0 ? 0 : (usec_t)seconds * USEC_PER_SEC;
+}
+
 static const char *moment_format(const ASN1_TIME *moment, char text[static TLS_NAME_TEXT_MAX])
 {
     struct tm tm;

@@ -3,6 +3,8 @@
 
 #include <openssl/x509.h>
 
+#include "base/clock.h"
+
 struct error;
 
 /*
@@ -19,6 +21,9 @@ enum tls_side {
 
 /* The subject in one harmless ASCII line ("CN=alice,O=user"); returns `text`. */
 const char *tls_name_format(const X509_NAME *name, char text[static TLS_NAME_TEXT_MAX]);
+
+/* A certificate's date as wall time; 0, long ago, when it can't be read or isn't there. */
+usec_t tls_moment_to_wall(const ASN1_TIME *moment);
 
 /* Ed25519, P-256, P-384, RSA of 3072 bits and more. Returns 0 or -EKEYREJECTED. */
 int tls_verify_key(X509 *certificate, struct error *err);

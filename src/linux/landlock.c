@@ -99,15 +99,24 @@ static int place_allow(int ruleset, int version, const struct landlock_place *pl
     return 0;
 }
 
-int landlock_confine(const struct landlock_place *places, size_t count, struct error *err)
+int landlock_version(void)
 {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
+
+    if (version < 0)
+        return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
+    return (int)version;
+}
+
+int landlock_confine(const struct landlock_place *places, size_t count, struct error *err)
+{
+    int version = landlock_version();
     _cleanup_close_ int ruleset = FD_NONE;
 
-    if (version < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
+    if (version == 0)
         return 0;
     if (version < 0)
-        return error_set(err, -errno, "can't ask for Landlock: %s", strerror(errno));
+        return error_set(err, version, "can't ask for Landlock: %s", strerror(-version));
     ruleset = ruleset_new((int)version, err);
     if (ruleset < 0)
         return TAKE_FD(ruleset);

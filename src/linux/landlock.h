@@ -24,6 +24,9 @@ struct landlock_place {
     unsigned access;  /* enum landlock_access, or'ed */
 };
 
+/* The kernel's version of it (1 …), 0 when it has none or has it switched off, or an errno. */
+int landlock_version(void);
+
 /*
  * Confines this thread, and those that it starts from now on, for good (no_new_privs must be set).
  * Returns the version of the kernel's Landlock (1 …), 0 when the kernel has none (nothing was

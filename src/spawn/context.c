@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/strv.h"
 #include "linux/cgroup-controllers.h"
+#include "linux/open-places.h"
 #include "linux/privileges.h"
 #include "linux/sealed-memfd.h"
 #include "spawn/disk-limits.h"
@@ -196,6 +197,41 @@ static int add_unreachable_disks(struct spawn_context *context)
     return r;
 }
 
+/* What jobs can use of the host although they see it read-only only (linux/open-places.h). */
+struct open_finding {
+    const struct host_view *view;
+    size_t count;
+    char first[256];
+};
+
+static bool place_is_hidden(const char *path, void *data)
+{
+    const struct open_finding *finding = data;
+
+    return !host_view_shows(finding->view, path);
+}
+
+static void note_place(const char *path, void *data)
+{
+    struct open_finding *finding = data;
+
+    if (finding->count++ == 0)
+        snprintf(finding->first, sizeof(finding->first), "%s", path);
+}
+
+static int add_open_places(struct spawn_context *context)
+{
+    struct open_finding finding = {.view = &context->view};
+    const struct open_places places = {place_is_hidden, note_place, &finding};
+
+    if (open_places_bound(&places) < 0 || finding.count == 0)
+        return 0;
+    return add_lack(context,
+                    text_format("jobs can use %zu unix sockets of the host, the first is %s: hide "
+                                "them (launcher.conf: hide)",
+                                finding.count, finding.first));
+}
+
 static int find_lacks(struct spawn_context *context, const struct error *no_root)
 {
     int r = 0;
@@ -212,6 +248,8 @@ static int find_lacks(struct spawn_context *context, const struct error *no_root
         r = add_missing_controllers(context);
     if (r >= 0)
         r = add_unreachable_disks(context);
+    if (r >= 0)
+        r = add_open_places(context);
     if (r >= 0 && !context->rootless && !capability_is_effective(CAP_SYS_RESOURCE))
         r = add_lack(context, strdup("CAP_SYS_RESOURCE is missing: rlimits can't be raised, nor "
                                      "oom_score_adj lowered"));

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "spawn/profile.h"
+#include "wire/hidden-places.h"
 
 #define QUIET    (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 #define WRITABLE (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
@@ -122,17 +123,10 @@ static const struct profile_rlimit rlimits[] = {
     {RLIMIT_RTPRIO, 0, 0}, {RLIMIT_MEMLOCK, 8 << 20, 8 << 20},
 };
 
-static const char *const own_places[] = {"/dev", "/proc",      "/run", "/sys",
-                                         "/tmp", PROFILE_HOME, NULL};
+static const char *const own_places[] = {HIDDEN_OWN_PLACES, PROFILE_HOME, NULL};
 
-/*
- * /run, /tmp, /var/run and /var/tmp are the profile's own. What is at the top of "/" is simply not
- * mounted; what is below is covered.
- */
-static const char *const hidden[] = {
-    "/boot", "/etc/hoist",     "/home",    "/lost+found", "/media",     "/mnt",
-    "/root", "/var/lib/hoist", "/var/log", "/var/run",    "/var/spool", NULL,
-};
+/* What is at the top of "/" is simply not mounted; what is below is covered. */
+static const char *const hidden[] = {HIDDEN_HOST_PLACES, NULL};
 
 const struct profile profile_default = {
     .rows = rows,
