@@ -16,7 +16,7 @@ struct api_error;
 enum permission {
     PERMISSION_NONE,  /* any valid certificate: Ping, Health */
     PERMISSION_INFO,  /* what the agent can do */
-    PERMISSION_SEE,   /* that a job exists, and how it is: GetJob, ListJobs, WaitJob */
+    PERMISSION_SEE,   /* that a job exists, and how it is: GetJob, ListJobs, WaitJob, WatchJob */
     PERMISSION_READ,  /* its output */
     PERMISSION_START, /* start one, always as oneself */
     PERMISSION_STOP,  /* stop, signal, delete */

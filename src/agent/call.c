@@ -16,6 +16,7 @@ static void agent_call_free(struct agent_call *call)
 {
     grpc_call_ref_unref(call->ref);
     worker_output_free(call->output);
+    free(call->watch);
     api_error_done(&call->error);
     buffer_done(&call->response);
     api_free(call->request);
@@ -83,6 +84,8 @@ static void agent_call_deliver(struct grpc_call *grpc, void *arg)
         agent_call_refuse(call, grpc, &call->error);
     else if (grpc && call->output)
         output_source_start(call, grpc);
+    else if (grpc && call->deliver)
+        call->deliver(call, grpc);
     else if (grpc)
         (void)grpc_call_reply(grpc, buffer_bytes(&call->response), buffer_size(&call->response));
     agent_call_release(call);
@@ -99,6 +102,7 @@ static void agent_call_post_answer(struct agent_call *call)
 
 void agent_call_finish(struct agent_call *call, const ProtobufCMessage *response)
 {
+    buffer_done(&call->response); /* of the message before */
     if (api_pack(response, &call->response) < 0) {
         agent_call_finish_errno(call, -ENOMEM);
         return;
@@ -158,6 +162,7 @@ static void agent_call_begin(struct core_task *task)
     struct agent_call *call =
         (struct agent_call *)(void *)((char *)task - offsetof(struct agent_call, begin));
 
+    call->finished = false;
     if (!call->agent->worker) {
         api_error_set(&call->error, HOIST__V1__REASON__REASON_SHUTTING_DOWN,
                       "the agent is going down; try again");
@@ -194,6 +199,12 @@ void agent_call_to_core(struct agent_call *call, struct grpc_call *grpc)
     }
     agent_call_hold(call);
     call->begin.run = agent_call_begin;
+    core_post(call->agent->core, &call->begin);
+}
+
+void agent_call_again(struct agent_call *call)
+{
+    agent_call_hold(call);
     core_post(call->agent->core, &call->begin);
 }
 

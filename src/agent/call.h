@@ -12,6 +12,7 @@
 #include "worker/worker.h"
 
 struct agent;
+struct job_watch;
 struct source;
 
 /*
@@ -36,12 +37,15 @@ struct agent_call {
     struct buffer response;
     struct api_error error;
     struct worker_output *output; /* StreamOutput: what to stream */
+    struct job_watch *watch;      /* WatchJob: where it stands; freed with the call */
     char answer_job[ID_TEXT_MAX]; /* which job it was about; "": none */
 
     /* The connection thread's. */
     char job[ID_TEXT_MAX]; /* answer_job once the answer is here: for the log */
     const char *reason;    /* of the refusal, for the log; NULL: none */
     struct source *source; /* a streaming call's; freed by its `free` */
+    /* What becomes of an answer that is no error; NULL: it is the reply of a unary call. */
+    void (*deliver)(struct agent_call *call, struct grpc_call *grpc);
 
     /* Plumbing. */
     struct grpc_call_ref *ref;
@@ -70,7 +74,13 @@ void agent_call_refuse(struct agent_call *call, struct grpc_call *grpc,
 void agent_call_to_core(struct agent_call *call, struct grpc_call *grpc);
 
 /*
- * Core thread, exactly once, with the operation over. `response` is packed at once. A failure of
+ * The same once more, after an answer was delivered: for calls that are answered with a stream of
+ * messages, each of which is asked for when the one before was taken.
+ */
+void agent_call_again(struct agent_call *call);
+
+/*
+ * Core thread, exactly once for each way there, with the operation over. `response` is packed at once. A failure of
  * the worker becomes the error that clients see (agent/failure-message.h).
  */
 void agent_call_finish(struct agent_call *call, const ProtobufCMessage *response);

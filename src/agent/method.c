@@ -19,6 +19,7 @@ const struct method methods[] = {
     {UNARY(JOB_SERVICE, "GetJob"), &hoist__v1__get_job_request__descriptor, PERMISSION_SEE, NULL, rpc_get_job},
     {UNARY(JOB_SERVICE, "ListJobs"), &hoist__v1__list_jobs_request__descriptor, PERMISSION_SEE, NULL, rpc_list_jobs},
     {UNARY(JOB_SERVICE, "WaitJob"), &hoist__v1__wait_job_request__descriptor, PERMISSION_SEE, NULL, rpc_wait_job},
+    {STREAM(JOB_SERVICE, "WatchJob"), &hoist__v1__watch_job_request__descriptor, PERMISSION_SEE, rpc_watch_job_here, rpc_watch_job},
     {STREAM(JOB_SERVICE, "StreamOutput"), &hoist__v1__stream_output_request__descriptor, PERMISSION_READ, NULL, rpc_stream_output},
     {UNARY(JOB_SERVICE, "DeleteJob"), &hoist__v1__delete_job_request__descriptor, PERMISSION_STOP, NULL, rpc_delete_job},
     {UNARY(AGENT_SERVICE, "Ping"), &hoist__v1__ping_request__descriptor, PERMISSION_NONE, rpc_ping_here, NULL},

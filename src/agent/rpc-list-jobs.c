@@ -79,6 +79,7 @@ void rpc_list_jobs(struct agent_call *call)
         .label_count = request->n_labels,
         .page_size = request->page_size,
         .page_token = request->page_token,
+        .usage = request->usage,
     };
     int r;
 

@@ -15,6 +15,8 @@ void rpc_signal_job(struct agent_call *call);
 void rpc_get_job(struct agent_call *call);
 void rpc_list_jobs(struct agent_call *call);
 void rpc_wait_job(struct agent_call *call);
+void rpc_watch_job_here(struct agent_call *call, struct grpc_call *grpc);
+void rpc_watch_job(struct agent_call *call);
 void rpc_stream_output(struct agent_call *call);
 void rpc_delete_job(struct agent_call *call);
 void rpc_get_info(struct agent_call *call);

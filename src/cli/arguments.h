@@ -38,9 +38,9 @@ struct arguments {
     const char *offset, *since, *until, *tail, *tail_bytes;
     bool follow, stdout_only, stderr_only;
     /* Which jobs. */
-    const char *owner, *limit;
+    const char *owner, *limit, *interval, *sort;
     char **states;
-    bool all, force, no_sample, stats;
+    bool all, force, no_sample, stats, watch;
     /* What is no flag. */
     char **words; /* into argv; NULL-terminated by argv itself */
     size_t word_count;
@@ -65,6 +65,7 @@ enum flag_group {
     FLAGS_STATUS = 1 << 11,
     FLAGS_START = 1 << 12,
     FLAGS_HELP = 1 << 13, /* --help: every command's */
+    FLAGS_TOP = 1 << 14,
 };
 
 /*

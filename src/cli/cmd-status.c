@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "api/moment.h"
+#include "base/error.h"
 #include "base/utf8.h"
 #include "cli/command.h"
+#include "cli/interval.h"
 #include "cli/session.h"
 #include "cli/show-job.h"
+#include "cli/watch-job.h"
 
 static int print_statistics(const Hoist__V1__Job *job)
 {
@@ -18,7 +22,7 @@ static int print_statistics(const Hoist__V1__Job *job)
     return EXIT_OK;
 }
 
-int cmd_status(struct session *session)
+static int status_once(struct session *session)
 {
     Hoist__V1__GetJobRequest request = HOIST__V1__GET_JOB_REQUEST__INIT;
     _cleanup_api_message_ Hoist__V1__Job *job = NULL;
@@ -32,4 +36,24 @@ int cmd_status(struct session *session)
     if (stats && session->format == OUTPUT_FORMAT_TABLE)
         return print_statistics(job);
     return print_job(session, job) < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+/* On a terminal each look takes the place of the one before; elsewhere they follow each other. */
+static int show_again(const struct session *session, const Hoist__V1__Job *job)
+{
+    if (session->format == OUTPUT_FORMAT_TABLE)
+        interval_begin_page();
+    return print_job(session, job) < 0 || fflush(stdout) != 0 ? -1 : 0;
+}
+
+int cmd_status(struct session *session)
+{
+    usec_t interval;
+
+    if (interval_read(session, &interval) < 0)
+        return EXIT_USAGE;
+    if (!session->arguments.watch)
+        return status_once(session);
+    return watch_job(session, session->arguments.words[0], interval, show_again) < 0 ? EXIT_FAILED
+                                                                                     : EXIT_OK;
 }

@@ -177,6 +177,20 @@ const struct command commands[] = {
         .example = "hoist stop --grace 30s nightly",
     },
     {
+        .name = "top",
+        .words = "",
+        .flags = FLAGS_ALWAYS | FLAGS_TOP,
+        .connects = true,
+        .failure = EXIT_FAILED,
+        .run = cmd_top,
+        .summary = "what the running jobs use, again and again",
+        .help =
+            "CPU, memory, disk and processes of each job that you may see and that has not\n"
+            "ended. On a terminal the table is renewed until ^C; elsewhere it is printed once,\n"
+            "or as often as --count says.",
+        .example = "hoist top --sort memory",
+    },
+    {
         .name = "version",
         .words = "",
         .failure = EXIT_FAILED,

@@ -62,5 +62,6 @@ int cmd_run(struct session *session);
 int cmd_start(struct session *session);
 int cmd_status(struct session *session);
 int cmd_stop(struct session *session);
+int cmd_top(struct session *session);
 int cmd_version(struct session *session);
 int cmd_wait(struct session *session);

@@ -74,16 +74,16 @@ static int token_parse(const char *token, uint32_t check, struct store_cursor *r
     return 0;
 }
 
-/* The registry is ahead of the record of a living job. Usage is left to GetJob. */
-static struct job_info *show(struct worker *worker, const struct store_record *record,
+/* The registry is ahead of the record of a living job. */
+static struct job_info *show(const struct worker_operation *op, const struct store_record *record,
                              struct error *err)
 {
-    struct job *job = registry_find(worker, &record->id);
+    struct job *job = registry_find(op->worker, &record->id);
     struct job_info *info = job ? snapshot_job(job) : snapshot_record(record, err);
 
     if (!info && job)
         error_set(err, -ENOMEM, "no memory to list the jobs");
-    if (info)
+    if (info && !op->flag)
         info->usage = (struct job_usage){.read_time = 0};
     return info;
 }
@@ -97,7 +97,7 @@ static int fill_page(struct worker_operation *op, const struct store_list *found
     if (!page->jobs)
         return error_set(err, -ENOMEM, "no memory to list the jobs");
     for (size_t i = 0; i < count; i++) {
-        page->jobs[i] = show(op->worker, found->records[i], err);
+        page->jobs[i] = show(op, found->records[i], err);
         if (!page->jobs[i])
             return err->code;
         page->count++;
@@ -189,6 +189,7 @@ int worker_list_jobs(struct worker *worker, const struct worker_caller *caller,
         *ret = op;
     op->page_size = MIN(size, (uint32_t)WORKER_PAGE_MAX);
     op->page_check = query_check(op, filter);
+    op->flag = filter->usage;
     if (operation_is_allowed(op))
         list(op, filter);
     return 0;

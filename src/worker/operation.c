@@ -212,6 +212,17 @@ void job_wake_started(struct job *job)
     }
 }
 
+void job_wake_changed(struct job *job)
+{
+    struct worker_operation *op, *next;
+
+    DL_FOREACH_SAFE2(job->waiting, op, next, job_next)
+    {
+        if (op->waits_for == OPERATION_WAITS_FOR_CHANGE)
+            wake(op, job);
+    }
+}
+
 /* Who still waits for the start learns why it failed, and which job tells the story. */
 static void fail_start(struct worker_operation *op, const struct job *job)
 {

@@ -14,6 +14,7 @@
 enum operation_wait {
     OPERATION_WAITS_FOR_START,
     OPERATION_WAITS_FOR_END,
+    OPERATION_WAITS_FOR_CHANGE, /* of state, the end included */
 };
 
 /* The job that was named: living (`job`), or ended (`record`, which may be taken). */
@@ -47,12 +48,13 @@ struct worker_operation {
     struct job_spec spec;       /* start */
     char *request_id;           /* start */
     int signal;                 /* stop, signal */
-    usec_t duration;            /* stop: grace; wait: timeout */
-    bool flag;                  /* delete: force */
+    usec_t duration;            /* stop: grace; wait: timeout; await_change: delay */
+    bool flag;                  /* delete: force; list: with usage */
     unsigned get;               /* get: enum worker_get_flags */
     struct id id;               /* get, delete */
-    struct cgroup_usage before; /* get: the first reading */
-    usec_t before_time;         /* CLOCK_BOOTTIME */
+    struct cgroup_usage before; /* get, await_change: the reading before */
+    usec_t before_time;         /* CLOCK_BOOTTIME; 0: there was none */
+    enum hoist_state seen;      /* await_change */
     uint32_t page_size;         /* list */
     uint32_t page_check;        /* list: ties a page token to its query */
 };
@@ -91,6 +93,8 @@ bool operation_resumed(struct worker_operation *op);
 /* Frees without an answer. */
 void operation_free(struct worker_operation *op);
 
+/* Wakes what waits for another state than the last one. */
+void job_wake_changed(struct job *job);
 /* Fails everything that still waits for the start, or wakes what waits for the end. */
 void job_wake_started(struct job *job);
 void job_wake_ended(struct job *job);

@@ -8,7 +8,7 @@
 #include "worker/job-dir.h"
 #include "worker/operation.h"
 
-/* Get, wait, and opening the output: what changes nothing. */
+/* Get, wait, watch, and opening the output: what changes nothing. */
 
 #define SAMPLE_INTERVAL (1 * USEC_PER_SEC)
 
@@ -25,7 +25,7 @@ static void fill_rates(const struct cgroup_usage *before, usec_t before_time,
 {
     const struct cgroup_usage *after = &usage->cgroup;
 
-    if (usage->read_boot <= before_time)
+    if (before_time == 0 || usage->read_boot <= before_time)
         return;
     usage->interval = usage->read_boot - before_time;
     /* A microsecond of CPU in a microsecond is all of one CPU. */
@@ -130,6 +130,62 @@ int worker_wait(struct worker *worker, const struct worker_caller *caller, const
         return -ENOMEM;
     op->duration = timeout;
     return operation_begin(op, wait_found, ret);
+}
+
+/* --- changes ------------------------------------------------------------------------------------
+ */
+
+static void answer_change(struct worker_operation *op, struct job *job)
+{
+    operation_stop_waiting(op);
+    operation_answer_job(op, job);
+    if (op->reply.job)
+        fill_rates(&op->before, op->before_time, &op->reply.job->usage);
+}
+
+static int delay_has_passed(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct worker_operation *op = userdata;
+
+    (void)source, (void)usec;
+    answer_change(op, op->job);
+    return 0;
+}
+
+/* A final state counts when it is safe, as for those who wait for the end. */
+static bool has_changed(const struct worker_operation *op, const struct job *job)
+{
+    return job->end_told || op->seen == HOIST_STATE_UNSPECIFIED ||
+           (!job->finished && job->outcome.state != (uint32_t)op->seen);
+}
+
+static void change_found(struct worker_operation *op, struct job *job, struct store_record **record)
+{
+    if (!job)
+        return operation_answer_record(op, *record);
+    if (has_changed(op, job))
+        return answer_change(op, job);
+    if (operation_arm(op, clock_boot() + op->duration, delay_has_passed) < 0)
+        return operation_fail_with(op, -ENOMEM, HOIST_REASON_UNSPECIFIED, "no memory to wait");
+    op->woken = answer_change;
+    operation_wait_for(op, job, OPERATION_WAITS_FOR_CHANGE);
+}
+
+int worker_await_change(struct worker *worker, const struct worker_caller *caller, const char *name,
+                        const struct worker_seen *seen, usec_t delay, worker_done_fn *done,
+                        void *userdata, struct worker_operation **ret)
+{
+    struct worker_operation *op = operation_new(worker, caller, name, done, userdata);
+
+    if (!op)
+        return -ENOMEM;
+    op->duration = delay;
+    if (seen) {
+        op->seen = seen->state;
+        op->before = seen->usage;
+        op->before_time = seen->usage_time;
+    }
+    return operation_begin(op, change_found, ret);
 }
 
 /* --- output -------------------------------------------------------------------------------------

@@ -128,4 +128,5 @@ void job_set_state(struct job *job, enum hoist_state state)
     }
     if (job->recorded)
         (void)job_record_update(job, state_recorded); /* without memory the next one tells */
+    job_wake_changed(job);
 }

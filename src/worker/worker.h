@@ -43,7 +43,7 @@ struct worker_caller {
 };
 
 struct worker_list {
-    struct job_info **jobs; /* newest first, without usage */
+    struct job_info **jobs; /* newest first; with usage if it was asked for */
     size_t count;
     char *next_page_token; /* "": this was the last page */
 };
@@ -175,6 +175,21 @@ enum worker_get_flags {
 int worker_get(struct worker *worker, const struct worker_caller *caller, const char *name,
                unsigned flags, worker_done_fn *done, void *userdata, struct worker_operation **ret);
 
+/* What somebody knows of a job already; from a reply's job. */
+struct worker_seen {
+    enum hoist_state state;
+    struct cgroup_usage usage;
+    usec_t usage_time; /* its read_boot; 0: none */
+};
+
+/*
+ * Answers as soon as the job's state is another than was seen (at once with `seen` NULL), or has
+ * ended, or when `delay` has passed; rates are over the time since the usage that was seen.
+ */
+int worker_await_change(struct worker *worker, const struct worker_caller *caller, const char *name,
+                        const struct worker_seen *seen, usec_t delay, worker_done_fn *done,
+                        void *userdata, struct worker_operation **ret);
+
 /* Answers when the job has ended, or with the present state after `timeout` (USEC_INFINITY: never).
  */
 int worker_wait(struct worker *worker, const struct worker_caller *caller, const char *name,
@@ -188,6 +203,7 @@ struct worker_filter {
     size_t label_count;
     uint32_t page_size;     /* 0: 50; at most 500 */
     const char *page_token; /* "" or NULL: the first page. HOIST_REASON_INVALID_PAGE_TOKEN */
+    bool usage;             /* read the figures of each that lives */
 };
 
 #define WORKER_PAGE_DEFAULT 50

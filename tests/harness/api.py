@@ -80,8 +80,8 @@ class Service:
     @staticmethod
     def _caller(channel, service, method):
         request_class = method.input_type._concrete_class
-        # Old descriptors don't tell whether a method streams; the API has two that do.
-        streams = method.name in ("StreamOutput", "Watch")
+        # Old descriptors don't tell whether a method streams; the API has three that do.
+        streams = method.name in ("StreamOutput", "Watch", "WatchJob")
         connect = channel.unary_stream if streams else channel.unary_unary
         call = connect(f"/{service}/{method.name}", request_serializer=request_class.SerializeToString,
                        response_deserializer=method.output_type._concrete_class.FromString)

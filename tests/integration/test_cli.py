@@ -14,7 +14,7 @@ from harness import BUILD, terminal, waiting
 COMMANDS = {
     "doctor": [], "help": [], "info": [], "kill": ["signal"], "list": ["ls", "ps"],
     "logs": ["output", "watch", "stream"], "ping": [], "rm": ["delete"], "run": [], "start": [],
-    "status": ["get", "show"], "stop": [], "version": [], "wait": [],
+    "status": ["get", "show"], "stop": [], "top": [], "version": [], "wait": [],
 }
 HOIST = f"{BUILD}/hoist"
 UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
