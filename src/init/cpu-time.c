@@ -79,7 +79,7 @@ static int usage_read(int fd, usec_t *ret)
 
 bool cpu_time_is_over(struct cpu_time *cpu_time, usec_t now)
 {
-    usec_t usage, wait = LOOK_MIN;
+    usec_t usage = 0, wait = LOOK_MIN;
 
     if (cpu_time->fd < 0 || now < cpu_time->next)
         return false;

@@ -4,6 +4,7 @@
 import contextlib
 import importlib
 import os
+import re
 import select
 import shutil
 import socket
@@ -22,6 +23,12 @@ STATE_FILE_SIZE, SLOT_SIZE = 4096, 512  # wire/state-file.h
 # Gives the socket away and waits until the test hangs up.
 STUB = ("import socket, sys; line = socket.socket(socket.AF_UNIX); line.connect(sys.argv[1]); "
         "socket.send_fds(line, [b'x'], [3]); line.recv(1)")
+
+
+def protocol():
+    """The version that the launcher speaks (wire/launcher-messages.h)."""
+    with open(f"{TOP}/src/wire/launcher-messages.h") as file:
+        return int(re.search(r"define LAUNCHER_PROTOCOL_VERSION (\d+)", file.read())[1])
 
 
 def messages():
@@ -127,7 +134,7 @@ class HostileHoistd:
         return messages().Answer.FromString(packet)
 
     def hello(self):
-        told = self.ask(hello={"protocol": 1, "version": b"0"}).hello
+        told = self.ask(hello={"protocol": protocol(), "version": b"0"}).hello
         self.cgroups = f"{told.cgroup_mount.decode()}/{told.cgroup_root.decode()}"
         return told
 
