@@ -15,7 +15,7 @@ NINJA       ?= ninja
 PROGRAMS = src/cli/hoist src/agent/hoistd src/launcher/hoist-launcher src/init/hoist-init \
            src/worker/libhoist.so src/worker/libhoist.a tests/probe/probe
 
-.PHONY: all help setup build-test build-tsan build-fuzz demo test soak lint certs install clean
+.PHONY: all help setup build-test build-tsan build-fuzz demo test soak bench lint certs install clean
 .DEFAULT_GOAL := all
 
 all: setup $(BUILD)/build.ninja
@@ -28,6 +28,7 @@ help:
 	@echo 'make demo         start an agent and show the main job, end to end'
 	@echo 'make test         all tests; ends with "N passed, N failed"'
 	@echo 'make soak         the long runs; results go to docs/soak.md'
+	@echo 'make bench        hoist beside what the machine can do, and beside others (BENCH="--rounds 3 stream")'
 	@echo 'make lint         formatting, analysers, layers, headers, spelling'
 	@echo 'make certs DIR=D  authorities with a server (HOSTS="name…") and an admin certificate in D'
 	@echo 'make install      into $$DESTDIR$$prefix (prefix is $(prefix))'
@@ -65,6 +66,10 @@ test: all
 soak: all
 	@tools/setup test vm
 	@HOIST_BUILD=$(BUILD) tools/soak
+
+bench: all
+	@tools/setup bench
+	@HOIST_BUILD=$(BUILD) tools/bench $(BENCH)
 
 lint: all
 	@tools/setup lint
