@@ -184,10 +184,9 @@ const struct command commands[] = {
         .failure = EXIT_FAILED,
         .run = cmd_top,
         .summary = "what the running jobs use, again and again",
-        .help =
-            "CPU, memory, disk and processes of each job that you may see and that has not\n"
-            "ended. On a terminal the table is renewed until ^C; elsewhere it is printed once,\n"
-            "or as often as --count says.",
+        .help = "CPU, memory, disk and processes of each job that you may see and that has not\n"
+                "ended. On a terminal the table is renewed until ^C; elsewhere it is printed\n"
+                "once, or as often as --count says.",
         .example = "hoist top --sort memory",
     },
     {
