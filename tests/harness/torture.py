@@ -30,6 +30,8 @@ KINDS = {
     "deaf": "trap '' TERM; seq {size}; while :; do sleep 1000; done",
 }
 ENDLESS = ("endless", "deaf")
+# The agent is often away, and soon back.
+IMPATIENT = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 500)]
 TOKEN = re.compile(rb"[0-9a-f-]{36}\n")
 
 # Answers that leave open whether anything was started: the same request id asks again.
@@ -94,7 +96,8 @@ class Torture:
         self.failures = []
         self.blows = {}
         self.events = []
-        self.restarting = threading.Lock()
+        for name in ("alice", "bob", "admin"):  # while dev-agent finds an agent that is up
+            agent.environment(name)
 
     def random(self, name):
         return random.Random(f"{self.seed} {name}")
@@ -134,9 +137,15 @@ class Torture:
 
     # --- clients
 
+    def connect(self, name):
+        client = self.agent.client(name, options=IMPATIENT)
+        # Who is told of its state keeps the channel at it: by itself it tries only while a call is under way.
+        client.channel.subscribe(lambda state: None, try_to_connect=True)
+        return client
+
     def client(self, rng):
         name = rng.choice(["alice", "bob"])
-        client = self.agent.client(name)
+        client = self.connect(name)
         while not self.is_over():
             act = rng.choice([self.start, self.start, self.stream, self.stream, self.stop, self.list, self.status])
             with contextlib.suppress(grpc.RpcError):
@@ -154,10 +163,10 @@ class Torture:
             return
         with self.lock:
             self.starts.append(start)
-        self.settle(start, client)
+        self.settle(start, client, self.deadline)
 
-    def settle(self, start, client):
-        """Asks until there is an answer that says what became of it, or the time is over."""
+    def settle(self, start, client, until):
+        """Asks until there is an answer that says what became of it, or the time has come."""
         script = f"read t </proc/sys/kernel/random/uuid; echo $t; {start.text}"
         while True:
             start.attempts += 1
@@ -172,8 +181,9 @@ class Torture:
                 if error.code().name not in UNSETTLED:
                     start.refused = (error.code().name, error_info(error)[0], error.details())
                     return
-                if self.is_over():
+                if time.monotonic() > until:
                     return
+                time.sleep(0.02)  # a channel without a connection answers at once
 
     def one(self, rng, name):
         mine = [start for start in self.acknowledged() if start.owner == name]
@@ -305,10 +315,10 @@ class Torture:
 
     def calm(self):
         """The agent is there and answers; each start is settled, each job has ended."""
-        clients = {name: self.agent.client(name) for name in ("alice", "bob")}
+        clients = {name: self.connect(name) for name in ("alice", "bob")}
         for start in self.starts:
             if not start.job and not start.refused:
-                self.settle(start, clients[start.owner])
+                self.settle(start, clients[start.owner], time.monotonic() + PATIENCE)
             assert start.job or start.refused, f"{start} is never answered"
         for start in self.acknowledged():
             if start.kind in ENDLESS:
