@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/quantity.h"
 #include "text/value.h"
+#include "worker/worker.h"
 
 typedef int amount_print_fn(uint64_t value, const struct amount *amount, struct buffer *out);
 
@@ -101,4 +102,35 @@ int amount_parse_duration(const char *text, void *destination, const void *argum
     if (r == 0)
         *(usec_t *)destination = value;
     return r;
+}
+
+int amount_parse_share(const char *text, void *destination, const void *argument, struct error *err)
+{
+    struct disk_share share = {.bytes = 0};
+    const char *percent = strchr(text, '%');
+    int r = 0;
+
+    (void)argument;
+    if (percent && percent[1] == '\0' && percent - text >= 1 && percent - text <= 2) {
+        const char digits[] = {text[0], percent - text == 2 ? text[1] : '\0', '\0'};
+        uint64_t value = 0;
+
+        r = quantity_parse_unsigned(digits, 99, &value, err);
+        share.percent = (unsigned)value;
+    } else if (strcmp(text, "none") != 0) {
+        r = quantity_parse_size(text, &share.bytes, err);
+        if (r < 0)
+            (void)error_prefix(err, "neither \"none\" nor a share of the disk like 5%%");
+    }
+    if (r == 0)
+        *(struct disk_share *)destination = share;
+    return r;
+}
+
+int amount_print_share(const struct disk_share *share, struct buffer *out)
+{
+    if (share->percent > 0)
+        return buffer_append_format(out, "%u%%", share->percent);
+    return share->bytes > 0 ? print_in(size_units, share->bytes, out)
+                            : buffer_append_text(out, "none");
 }

@@ -41,6 +41,7 @@ static int config_init(struct config *config)
                 .rate = OUTPUT_RATE_OF_LIMITS,
                 .read_buffer = OUTPUT_READ_BUFFER_DEFAULT,
                 .retain = UINT64_C(24) * 3600 * USEC_PER_SEC,
+                .reserve.percent = 2,
             },
         .jobs_max = 1000,
         .peers_connections = 1024,

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "wire/output-rules.h"
+#include "worker/worker.h"
 
 struct buffer;
 struct error;
@@ -37,6 +38,7 @@ struct config_output {
     uint64_t rate;        /* bytes a second; 0: none; OUTPUT_RATE_OF_LIMITS */
     uint64_t read_buffer; /* bytes */
     usec_t retain;        /* USEC_INFINITY: for ever */
+    struct disk_share total, reserve;
 };
 
 enum config_output_policy {

@@ -224,6 +224,7 @@ static int program_open_worker(struct program *program, struct error *err)
         .uid_high = rootless ? 0 : agent->launcher.job_uid_max,
         .uid_fixed = agent->launcher.agent_uid,
         .output = config_output_rules(&agent->config.output),
+        .room = {agent->config.output.total, agent->config.output.reserve},
         .retain = agent->config.output.retain,
         .jobs_max = agent->config.jobs_max,
         .ready = program_worker_ready,

@@ -103,6 +103,8 @@ const struct setting settings[] = {
     SETTING("output.rate", "--output-rate", output.rate, "SIZE", amount_parse_size, &rate_amount, "of a job's output a second at most, or class"),
     SETTING("output.read_buffer", "--output-read-buffer", output.read_buffer, "SIZE", text_parse_size, &buffer_range, "what is read of a job at once"),
     SETTING("output.retain", "--output-retain", output.retain, "DURATION", amount_parse_duration, &retain_amount, "how long jobs are kept after their end, or forever"),
+    SETTING("output.total", "--output-total", output.total, "SIZE|SHARE", amount_parse_share, NULL, "what all jobs' files take of the disk, or none"),
+    SETTING("output.reserve", "--output-reserve", output.reserve, "SIZE|SHARE", amount_parse_share, NULL, "what stays free of the disk, or none"),
     SETTING("jobs_max", "--jobs-max", jobs_max, "NUMBER", text_parse_unsigned, &jobs_range, "jobs that may live at once"),
     SETTING("threads", "--threads", threads, "NUMBER", text_parse_unsigned, &thread_range, "connection threads; 0: one for each CPU"),
     SETTING("peers.connections", "--peers-connections", peers_connections, "NUMBER", text_parse_unsigned, &peer_range, "connections in all"),

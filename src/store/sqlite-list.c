@@ -50,7 +50,8 @@ static int list_write_text(const struct store_filter *filter, struct buffer *sql
             r = buffer_append_text(sql, ")");
     }
     if (r == 0)
-        r = buffer_append_text(sql, " ORDER BY created DESC, id DESC");
+        r = buffer_append_text(sql, filter->first_ended_first ? " ORDER BY ended, id"
+                                                              : " ORDER BY created DESC, id DESC");
     if (r == 0 && filter->limit > 0)
         r = buffer_append_format(sql, " LIMIT ?%d", LIST_LIMIT);
     return r;

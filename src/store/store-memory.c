@@ -263,6 +263,23 @@ static bool record_matches(const struct store_record *record, const struct store
     return true;
 }
 
+static int compare_ends(const void *left, const void *right)
+{
+    const struct store_record *a = *(struct store_record *const *)left;
+    const struct store_record *b = *(struct store_record *const *)right;
+
+    return a->ended != b->ended ? (a->ended > b->ended) - (a->ended < b->ended)
+                                : id_compare(&a->id, &b->id);
+}
+
+static void list_by_end(struct store_list *list, size_t limit)
+{
+    if (list->count > 0)
+        qsort(list->records, list->count, sizeof(struct store_record *), compare_ends);
+    while (limit > 0 && list->count > limit)
+        store_record_free(list->records[--list->count]);
+}
+
 static int memory_list(struct store *store, const struct store_filter *filter,
                        struct store_list *ret, struct error *err)
 {
@@ -272,7 +289,7 @@ static int memory_list(struct store *store, const struct store_filter *filter,
     for (size_t i = 0; i < all->count; i++) {
         int r;
 
-        if (filter->limit > 0 && list.count == filter->limit)
+        if (filter->limit > 0 && list.count == filter->limit && !filter->first_ended_first)
             break;
         if (!record_matches(all->records[i], filter))
             continue;
@@ -280,6 +297,8 @@ static int memory_list(struct store *store, const struct store_filter *filter,
         if (r < 0)
             return r;
     }
+    if (filter->first_ended_first)
+        list_by_end(&list, filter->limit);
     *ret = list;
     list = (struct store_list){};
     return 0;

@@ -80,6 +80,7 @@ struct store_filter {
     const struct store_label *labels; /* all must match; value NULL or "": the label exists */
     size_t label_count;
     const struct store_cursor *after; /* NULL: from the newest */
+    bool first_ended_first;           /* instead of newest first; without `after` */
     size_t limit;                     /* records at most; 0: all */
 };
 
@@ -119,7 +120,8 @@ int store_find_range(struct store *store, const char *owner, const struct id *lo
                      const struct id *high, size_t limit, struct store_list *ret,
                      struct error *err);
 
-/* Newest first: by created, then id, both falling. */
+/* Newest first: by created, then id, both falling; or, when so wanted, by ended, then id, rising.
+ */
 int store_list(struct store *store, const struct store_filter *filter, struct store_list *ret,
                struct error *err);
 

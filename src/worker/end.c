@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "base/strv.h"
-#include "output/seal.h"
-#include "worker/job-dir.h"
 #include "worker/job-outcome.h"
 #include "worker/leftovers.h"
 #include "worker/operation.h"
+#include "worker/reclaim.h"
+#include "worker/seal-task.h"
 
 /*
  * The end of a job: hoist-init is gone or has nothing more to say, or there never was one.
@@ -71,6 +71,8 @@ static void end_recorded(struct store_reply *reply, void *userdata)
         (void)job_arm(job, &job->record_timer, clock_boot() + RECORD_RETRY, record_again);
     } else if (!job->deleted) {
         job->worker->kept++;
+        if (job->worker->room.total.bytes > 0 || job->worker->room.total.percent > 0)
+            reclaim_look_soon(job->worker);
     }
     tell_end(job);
     job_advance(job);
@@ -82,27 +84,6 @@ static bool output_was_ended(const struct job *job)
     return job->has_said && job->said.has_exit && !(job->said.exit.flags & STATE_EXIT_OUTPUT_LOST);
 }
 
-/* Makes the output of a job whose hoist-init left no END entry readable to its end. */
-static void seal_output(struct job *job)
-{
-    const struct specification *of = &job->specification;
-    _cleanup_output_files_ struct output_files files = OUTPUT_FILES_NULL;
-    struct output_totals totals = {.end = 0};
-    struct error err;
-
-    if (job_dir_open_for_sealing(job->worker->dir.jobs, &of->id, &files, &err) < 0 ||
-        output_files_restore_header(&files, &of->id, of->spec.merged, of->create_time, &err) < 0 ||
-        output_seal(&files, clock_wall(), &err) < 0 ||
-        output_totals_update(files.index, &totals, &err) < 0) {
-        worker_tell_trouble(job->worker, job, &err);
-        return;
-    }
-    job->outcome.output_end = totals.end;
-    job->outcome.stdout_bytes = totals.stdout_bytes;
-    job->outcome.stderr_bytes = totals.stderr_bytes;
-    job->outcome.output_complete = totals.complete;
-}
-
 /* What the spawner or the agent found out stands; otherwise hoist-init's word decides. */
 static void decide(struct job *job)
 {
@@ -112,8 +93,12 @@ static void decide(struct job *job)
         job->start.failure_code = job->said.progress.error_code;
     if (job->outcome.end_time == 0)
         job->outcome.end_time = clock_wall();
-    if (!output_was_ended(job))
-        seal_output(job);
+    if (job->seal == SEAL_DONE) {
+        job->outcome.output_end = job->totals.end;
+        job->outcome.stdout_bytes = job->totals.stdout_bytes;
+        job->outcome.stderr_bytes = job->totals.stderr_bytes;
+        job->outcome.output_complete = job->totals.complete;
+    }
 }
 
 static void finish(struct job *job)
@@ -121,6 +106,8 @@ static void finish(struct job *job)
     if (job->finished)
         return;
     job_read_said(job); /* a hoist-init that recovery had to kill may have said more */
+    if (!output_was_ended(job) && job_seal(job))
+        return;
     if (job->machine.now == HOIST_STATE_STARTING && job_was_executed(job))
         job_set_state(job, HOIST_STATE_RUNNING); /* found again after a restart */
     decide(job);

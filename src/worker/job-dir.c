@@ -148,9 +148,24 @@ int job_dir_read_specification(int jobs, const struct id *id, struct specificati
     return 0;
 }
 
+static const char *const names[] = {"spec", "output", "index", "state"};
+
+uint64_t job_dir_usage(int jobs, const struct id *id)
+{
+    _cleanup_close_ int dir = open_dir(jobs, id);
+    uint64_t usage = 0;
+
+    for (size_t i = 0; dir >= 0 && i < ARRAY_SIZE(names); i++) {
+        struct stat status;
+
+        if (fstatat(dir, names[i], &status, AT_SYMLINK_NOFOLLOW) == 0)
+            usage += (uint64_t)status.st_blocks * 512; /* stat(3type): whatever the blocks are */
+    }
+    return usage;
+}
+
 int job_dir_remove(int jobs, const struct id *id, struct error *err)
 {
-    static const char *const names[] = {"spec", "output", "index", "state"};
     _cleanup_close_ int dir = open_dir(jobs, id);
     char name[ID_TEXT_MAX];
 

@@ -46,6 +46,9 @@ int job_dir_read_specification(int jobs, const struct id *id, struct specificati
 /* Removes the directory and its files; 0 also when it isn't there. */
 int job_dir_remove(int jobs, const struct id *id, struct error *err);
 
+/* What its files take of the disk, in bytes; 0 when there are none. */
+uint64_t job_dir_usage(int jobs, const struct id *id);
+
 /* Calls `found` for each directory named by an id; a value other than 0 ends it and is returned. */
 typedef int job_dir_found_fn(const struct id *id, void *userdata);
 int job_dir_list(int jobs, job_dir_found_fn *found, void *userdata, struct error *err);

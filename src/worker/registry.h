@@ -33,6 +33,8 @@ typedef struct sd_event_source sd_event_source;
 struct job;
 struct worker_operation;
 struct orphan;
+struct disk_thread;
+struct reclaim;
 struct unremoved;
 
 struct worker {
@@ -46,6 +48,7 @@ struct worker {
     uid_t uid_fixed;
     usec_t grace;
     struct output_rules output;
+    struct worker_room room;
     usec_t retain;
     size_t jobs_max;
     worker_ended_fn *ended;
@@ -69,6 +72,10 @@ struct worker {
     struct worker_operation *answers;    /* to be delivered, in order */
     sd_event_source *answer_source;
     sd_event_source *retention_source;
+    struct disk_thread *disk;
+    sd_event_source *disk_source;
+    struct reclaim *reclaim;
+    sd_event_source *reclaim_source;
 };
 
 /* Facts about a job that is being started. */
@@ -113,13 +120,19 @@ struct job {
     bool cgroups_gone;
     usec_t remove_since; /* CLOCK_BOOTTIME */
     usec_t remove_delay;
+    enum {
+        SEAL_NOT_ASKED,
+        SEAL_UNDER_WAY,
+        SEAL_DONE,     /* `totals` are the output's */
+        SEAL_FAILED,   /* and it was told */
+    } seal;            /* of the output, where hoist-init has left that without its end */
     bool finished;     /* the final state is set */
     bool end_recorded; /* and the record says so */
     bool end_told;     /* operations and the owner were told */
     bool dropped;      /* it leaves no record */
     bool deleted;      /* DeleteJob: it isn't found any more */
 
-    unsigned pending; /* completions of the spawner and the store that will come with this job */
+    unsigned pending; /* completions of spawner, store and disk that will come with this job */
     bool recorded;    /* the store holds it */
 
     sd_event_source *process_source;

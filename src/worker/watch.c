@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/error.h"
+#include "worker/reclaim.h"
 #include "worker/registry.h"
 
 /*
@@ -47,6 +48,7 @@ bool job_was_executed(const struct job *job)
 
 void job_read_said(struct job *job)
 {
+    bool waited = job->said.progress.flags & STATE_WAITING_FOR_DISK;
     struct state_file said;
 
     /* A file that doesn't check is no news: the end decides what it is worth. */
@@ -54,6 +56,8 @@ void job_read_said(struct job *job)
         return;
     job->said = said;
     job->has_said = true;
+    if (!waited && said.progress.flags & STATE_WAITING_FOR_DISK)
+        reclaim_look_soon(job->worker);
     if (said.progress.phase == STATE_PHASE_STOPPING)
         job_notice_stopping(job);
     if (said.has_exit && job->process_source && !job->exit_timer)

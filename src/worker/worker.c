@@ -8,8 +8,10 @@
 
 #include "base/strv.h"
 #include "store/store-sqlite.h"
+#include "worker/disk-thread.h"
 #include "worker/leftovers.h"
 #include "worker/operation.h"
+#include "worker/reclaim.h"
 
 #define JOBS_MAX_DEFAULT 65536
 
@@ -38,6 +40,15 @@ static int store_is_ready(sd_event_source *source, int fd, uint32_t events, void
     return 0;
 }
 
+static int disk_is_ready(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct worker *worker = userdata;
+
+    (void)source, (void)fd, (void)events;
+    disk_thread_dispatch(worker->disk);
+    return 0;
+}
+
 static struct worker *worker_new(const struct worker_options *options)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
@@ -50,6 +61,7 @@ static struct worker *worker_new(const struct worker_options *options)
         .uid_fixed = options->uid_fixed,
         .grace = options->grace ? options->grace : JOB_GRACE_DEFAULT,
         .output = options->output,
+        .room = options->room,
         .retain = options->retain ? options->retain : WORKER_RETAIN_DEFAULT,
         .jobs_max = options->jobs_max ? options->jobs_max : JOBS_MAX_DEFAULT,
         .ended = options->ended,
@@ -124,7 +136,12 @@ static int begin(struct worker *worker, const struct worker_options *options,
                   : -ENOMEM;
 
     if (r >= 0)
+        r = sd_event_add_io(worker->event, &worker->disk_source, disk_thread_fd(worker->disk),
+                            EPOLLIN, disk_is_ready, worker);
+    if (r >= 0)
         r = retention_begin(worker);
+    if (r >= 0)
+        r = reclaim_begin(worker);
     if (r >= 0)
         r = leftovers_begin(worker);
     if (r < 0)
@@ -149,6 +166,8 @@ int worker_open(const struct worker_options *options, struct worker **ret, struc
     if (r == 0)
         r = recovery_read(worker, store, &recovery, err);
     if (r == 0)
+        r = disk_thread_new(&worker->disk, err);
+    if (r == 0)
         r = store_thread_new(store, &worker->store, err);
     if (r < 0)
         return r;
@@ -162,8 +181,8 @@ int worker_open(const struct worker_options *options, struct worker **ret, struc
 }
 
 /*
- * First the spawner, which drops what is under way; then the store, whose last answers come while
- * `closing` makes all of them fall on deaf ears; then what they pointed to.
+ * First the spawner, which drops what is under way; then disk and store, whose last answers come
+ * while `closing` makes all of them fall on deaf ears; then what they pointed to.
  */
 struct worker *worker_close(struct worker *worker)
 {
@@ -173,7 +192,10 @@ struct worker *worker_close(struct worker *worker)
     spawner_free(worker->spawner);
     source_drop(&worker->store_source);
     source_drop(&worker->retention_source);
+    source_drop(&worker->disk_source);
+    disk_thread_free(worker->disk);
     store_thread_free(worker->store);
+    reclaim_forget(worker);
     leftovers_forget(worker);
     while (worker->operations)
         operation_free(worker->operations);

@@ -91,6 +91,18 @@ typedef void worker_ended_fn(const struct job_info *job, void *userdata);
  */
 typedef void worker_trouble_fn(const struct id *job, const struct error *err, void *userdata);
 
+/* Of a file system: so many bytes, or so many hundredths of it. Zeros: nothing. */
+struct disk_share {
+    uint64_t bytes;
+    unsigned percent;
+};
+
+/* Beyond these jobs that have ended go before their time, the one that ended first first. */
+struct worker_room {
+    struct disk_share total;   /* what all jobs' files take at most; 0: no bound */
+    struct disk_share reserve; /* what stays free where they are */
+};
+
 struct worker_options {
     const char *state_dir;    /* 0700 and ours; made when it is missing (its parent must exist) */
     sd_event *event;          /* referenced */
@@ -101,6 +113,7 @@ struct worker_options {
     uid_t uid_fixed;
     usec_t grace;               /* default grace; 0: JOB_GRACE_DEFAULT */
     struct output_rules output; /* of every job; zeros: no bounds */
+    struct worker_room room;    /* zeros: no bounds */
     usec_t retain;              /* how long ended jobs are kept; 0: 24 h; USEC_INFINITY: for ever */
     usec_t look_interval;       /* how often leftovers are looked for; 0: each minute */
     size_t jobs_max;        /* living jobs at once; 0: as many as there are uids, 65536 at most */

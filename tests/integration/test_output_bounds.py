@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bounds a job's output: the cap with its two policies, the rate, a disk that is full."""
+"""What bounds output: the cap of a job with its two policies, the rate, what all jobs take, a disk that is full."""
 
 import os
 import random
 
 import pytest
 
-from harness import faults, traces
+from harness import faults, traces, waiting
 from harness.agent import Agent
 from harness.api import ending, refused, word
 
@@ -25,8 +25,15 @@ def own():
     assert not reports
 
 
+@pytest.fixture(scope="module")
+def disk(own):
+    """4 MiB for all jobs of this agent."""
+    with faults.small_disk(own, "4m") as path:
+        yield path
+
+
 @pytest.fixture
-def alice(own):
+def alice(own, disk):
     client = own.client("alice")
     yield client
     for job in client.jobs.ListJobs(page_size=500).jobs:
@@ -77,29 +84,27 @@ def follow(responses, at, enough=lambda at: False):
     return at, gaps, rest
 
 
-def test_endless_output_on_a_small_disk_keeps_both_ends(own):
+def test_endless_output_on_a_small_disk_keeps_both_ends(alice, disk):
     """Readers come and go at random while the middle is dropped under them; none gets a byte that isn't the job's."""
     generator = random.Random(4)
-    with faults.small_disk(own, "4m") as disk:
-        alice = own.client("alice")
-        job = alice.start("seq", "1", "inf")
-        at = 0
-        while at < 20 * CAP:
-            span = generator.randrange(2 * CAP)
-            at, _, _ = follow(alice.jobs.StreamOutput(name=job.name, follow=True, offset=at), at,
-                              lambda at, until=at + span: at >= until)
-            assert os.statvfs(disk).f_bavail * 4096 > (4 << 20) - CAP - (256 << 10)
-            if generator.randrange(3) == 0:
-                at = generator.randrange(at)
-        output = alice.stop(job, grace=0).output
-        end, gaps, rest = follow(alice.jobs.StreamOutput(name=job.name), 0)
-        assert gaps == [(output.gap_start, output.gap_end)] and end == output.end_offset
-        assert CAP // 4 - (128 << 10) <= output.gap_start <= CAP // 4
-        assert CAP - (512 << 10) <= output.gap_start + len(rest) <= CAP
-        tail = alice.output(job, tail_lines=1000).data
-        assert tail == rest[-len(tail):] and tail.count(b"\n") in (999, 1000)
-        alice.jobs.DeleteJob(name=job.name)
-        assert os.statvfs(disk).f_bavail * 4096 > (4 << 20) - (64 << 10)
+    job = alice.start("seq", "1", "inf")
+    at = 0
+    while at < 20 * CAP:
+        span = generator.randrange(2 * CAP)
+        at, _, _ = follow(alice.jobs.StreamOutput(name=job.name, follow=True, offset=at), at,
+                          lambda at, until=at + span: at >= until)
+        assert os.statvfs(disk).f_bavail * 4096 > (4 << 20) - CAP - (256 << 10)
+        if generator.randrange(3) == 0:
+            at = generator.randrange(at)
+    output = alice.stop(job, grace=0).output
+    end, gaps, rest = follow(alice.jobs.StreamOutput(name=job.name), 0)
+    assert gaps == [(output.gap_start, output.gap_end)] and end == output.end_offset
+    assert CAP // 4 - (128 << 10) <= output.gap_start <= CAP // 4
+    assert CAP - (512 << 10) <= output.gap_start + len(rest) <= CAP
+    tail = alice.output(job, tail_lines=1000).data
+    assert tail == rest[-len(tail):] and tail.count(b"\n") in (999, 1000)
+    alice.jobs.DeleteJob(name=job.name)
+    assert os.statvfs(disk).f_bavail * 4096 > (4 << 20) - (64 << 10)
 
 
 def test_totals_and_streams_are_exact_with_a_gap(own, alice):
@@ -115,7 +120,53 @@ def test_totals_and_streams_are_exact_with_a_gap(own, alice):
     assert sum(os.stat(f"{directory}/{name}").st_blocks * 512 for name in ("output", "index")) <= CAP + (64 << 10)
 
 
-def test_file_system_that_keeps_every_block_is_refused(own):
+# --- a full disk
+
+
+def until_output(client, job, condition):
+    """The job as soon as the condition holds of its output's totals."""
+    while True:
+        job = client.wait_for(job, 0.05)
+        if condition(job.output):
+            return job
+        assert word("JobState", job.state) == "RUNNING"
+
+
+def test_full_disk_is_told_and_nothing_is_lost(own, alice, disk):
+    ballast = faults.fill(disk, leave=700_000)
+    job = alice.start("head", "-c", "1900000", "/dev/zero")
+    until_output(alice, job, lambda output: output.waiting_for_disk)
+    assert "waits       for room" in own.cli("alice")("status", job.name).stdout
+    assert own.hoistd_pid and alice.agent.Ping().principal == "alice"
+    os.unlink(ballast)
+    done = alice.wait(job)
+    assert ending(done)[:2] == ("SUCCEEDED", "EXITED") and not done.output.waiting_for_disk
+    assert alice.output(job).data == bytes(1900000)
+    alice.jobs.DeleteJob(name=job.name)
+
+
+def test_job_that_waits_for_the_disk_gets_the_room_of_those_that_ended_first(own, alice):
+    ended = [alice.run("head", "-c", "1500000", "/dev/zero") for _ in range(2)]
+    job = alice.run("seq", "1", "270000")
+    assert ending(job)[:2] == ("SUCCEEDED", "EXITED")
+    assert alice.output(job).data == counting(0, job.output.end_offset)
+    own.wait_log("were removed before their time")
+    with refused("NOT_FOUND", "JOB_NOT_FOUND"):
+        alice.jobs.GetJob(name=ended[0].name)
+    assert alice.output(ended[1]).data == bytes(1500000)
+
+
+def test_total_lets_those_go_that_ended_first(make_agent):
+    own = make_agent(output__total="3MB")
+    alice = own.client("alice")
+    jobs = [alice.run("head", "-c", "1000000", "/dev/zero") for _ in range(4)]
+    waiting.path_gone(f"{own.dir}/state/jobs/{jobs[0].name.removeprefix('jobs/')}")
+    waiting.path_gone(f"{own.dir}/state/jobs/{jobs[1].name.removeprefix('jobs/')}")
+    assert {job.name for job in alice.jobs.ListJobs().jobs} == {job.name for job in jobs[2:]}
+
+
+def test_file_system_that_keeps_every_block_is_refused(make_agent):
+    own = make_agent()
     with faults.small_disk(own, "4m", kind="ramfs"), refused("INTERNAL", "OUTPUT_FAILED") as refusal:
         own.client("alice").start("true")
     assert "can't give back the middle of a file" in refusal.message and "stop_job" in refusal.message

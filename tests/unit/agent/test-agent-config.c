@@ -87,6 +87,8 @@ static void test_config_load_names_what_is_wrong_and_where(void **unused)
         {"output: {cap: 1KB}\n", NULL, "1MiB to 1048576TiB, or \"none\""},
         {"output: {policy: drop}\n", NULL, "keep_ends or stop_job"},
         {"output: {retain: 0}\n", NULL, "or \"forever\""},
+        {"output: {total: 100%}\n", NULL, "share of the disk like 5%"},
+        {"output: {reserve: lots}\n", NULL, "share of the disk like 5%"},
         {"output: {read_buffer: 2MiB}\n", NULL, "4096 to 1048576"},
         {"", "--no-such-flag", "no flag"},
         {"", "--listen", "needs a value"},
@@ -141,7 +143,7 @@ static void test_config_output_rules_are_those_of_the_file(void **unused)
 
     (void)unused;
     assert_int_equal(load("output: {cap: 5MiB, policy: stop_job, keep_head: 1MiB, rate: 0, "
-                          "read_buffer: 64KiB, retain: forever}\n",
+                          "read_buffer: 64KiB, retain: forever, total: 20GiB, reserve: none}\n",
                           NULL, &config, &request, &err),
                      0);
     rules = config_output_rules(&config.output);
@@ -151,6 +153,8 @@ static void test_config_output_rules_are_those_of_the_file(void **unused)
     assert_int_equal(rules.rate, 0);
     assert_int_equal(rules.read_buffer, 65536);
     assert_true(config.output.retain == USEC_INFINITY);
+    assert_true(config.output.total.bytes == UINT64_C(20) << 30);
+    assert_int_equal(config.output.reserve.percent, 0);
 }
 
 static void test_config_print_tells_where_each_value_came_from(void **unused)
@@ -173,6 +177,9 @@ static void test_config_print_tells_where_each_value_came_from(void **unused)
     assert_non_null(strstr(text, "retain: 1d  # default\n"));
     assert_non_null(strstr(text, "cap: 1GiB  # default\n"));
     assert_non_null(strstr(text, "rate: class  # default\n"));
+    assert_non_null(strstr(text, "total: none  # default\n"));
+    assert_non_null(strstr(text, "reserve: 2%  # default\n"));
+    assert_int_equal(config.output.reserve.percent, 2);
     /* What is printed can be read again and says the same. */
     assert_int_equal(load(text, NULL, &again, &request, &err), 0);
     assert_int_equal(again.listen.port, 5);

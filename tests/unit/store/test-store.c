@@ -288,6 +288,22 @@ static void test_store_list_filters_newest_first(void **state)
                 "1");
 }
 
+static void test_store_list_gives_who_ended_first_first(void **state)
+{
+    struct store *store = store_of(state);
+
+    put_nine(store);
+    for (uint8_t i = 1; i <= 9; i++) {
+        _cleanup_store_record_ struct store_record *record = NULL;
+
+        assert_int_equal(store_get(store, &(struct id){.bytes = {i, 1}}, &record, NULL), 0);
+        record->ended = i % 3; /* three at once: in the order of ids */
+        assert_int_equal(store_update(store, record, NULL), 0);
+    }
+    expect_list(store, &(struct store_filter){.first_ended_first = true}, "369147258");
+    expect_list(store, &(struct store_filter){.first_ended_first = true, .limit = 4}, "3691");
+}
+
 static void test_store_list_goes_on_behind_a_cursor(void **state)
 {
     struct store *store = store_of(state);
@@ -400,6 +416,7 @@ int main(void)
         BOTH(test_store_update_changes_only_what_may_change),
         BOTH(test_store_remove_frees_name_request_and_labels),
         BOTH(test_store_list_filters_newest_first),
+        BOTH(test_store_list_gives_who_ended_first_first),
         BOTH(test_store_list_goes_on_behind_a_cursor),
         BOTH(test_store_find_range_finds_ids_in_order),
         BOTH(test_store_rollback_undoes_all),

@@ -15,6 +15,7 @@
 
 #include "fixture.h"
 #include "store/store-sqlite.h"
+#include "worker/job-dir.h"
 
 /* What a restart of the agent finds, with records on disk. */
 
@@ -370,6 +371,54 @@ static void test_ended_jobs_go_after_their_time(void **state)
     assert_int_equal(fixture_directories(fixture), 0);
 }
 
+static uint64_t usage_of(const struct fixture *fixture, const char *text)
+{
+    char path[sizeof(fixture->dir) + 8];
+    struct id id;
+    uint64_t usage;
+    int jobs;
+
+    snprintf(path, sizeof(path), "%s/jobs", fixture->dir);
+    jobs = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(id_parse(text, &id), 0);
+    usage = job_dir_usage(jobs, &id);
+    fd_close(jobs);
+    assert_true(usage > 0);
+    return usage;
+}
+
+static void end(struct fixture *fixture, struct fake_init *init, const char *id)
+{
+    fake_says_exit(init, CLD_EXITED, 0, 0);
+    fake_dies(init);
+    job_info_free(fixture_wait_end(fixture, id));
+}
+
+static void test_total_size_lets_who_ended_first_go(void **state)
+{
+    struct fixture *fixture = *state;
+    char ids[3][ID_TEXT_MAX], last[ID_TEXT_MAX];
+    struct fake_init *inits[3];
+    struct worker_counts counts;
+
+    for (unsigned i = 0; i < 3; i++)
+        inits[i] = fixture_start(fixture, ids[i]);
+    for (unsigned i = 3; i-- > 0;)
+        end(fixture, inits[i], ids[i]);
+    fixture->options.room.total.bytes = 3 * usage_of(fixture, ids[0]) + 1;
+    fixture_reopen(fixture);
+    fixture_start(fixture, last); /* one more, at whose end it is too much */
+    end(fixture, fake_last(&fixture->host), last);
+    do {
+        fixture_settle(fixture);
+        worker_count(fixture->worker, &counts);
+    } while (fixture->troubles == 0);
+    assert_int_equal(counts.kept, 3);
+    assert_int_equal(fixture_directories(fixture), 3);
+    for (unsigned i = 0; i < 2; i++)
+        job_info_free(fixture_wait_end(fixture, ids[i]));
+}
+
 int main(void)
 {
 #define WITH_FIXTURE(test)                                                                         \
@@ -393,6 +442,7 @@ int main(void)
         WITH_FIXTURE(test_second_agent_is_refused_by_pid),
         WITH_FIXTURE(test_state_directory_open_to_others_is_refused),
         WITH_FIXTURE(test_ended_jobs_go_after_their_time),
+        WITH_FIXTURE(test_total_size_lets_who_ended_first_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
