@@ -34,6 +34,7 @@ static int config_init(struct config *config)
         .tls_client_ca = strdup("/etc/hoist/client-ca.pem"),
         .default_class = strdup("default"),
         .unenforced_limits = CONFIG_UNENFORCED_REFUSE,
+        .on_agent_exit = CONFIG_AGENT_EXIT_KEEP,
         .output =
             {
                 .cap = OUTPUT_CAP_DEFAULT,

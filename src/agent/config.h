@@ -26,6 +26,12 @@ struct config_address {
     uint16_t port;              /* 0: any free one */
 };
 
+/* What becomes of jobs when the agent is asked to end. */
+enum config_agent_exit {
+    CONFIG_AGENT_EXIT_KEEP,
+    CONFIG_AGENT_EXIT_STOP,
+};
+
 enum config_unenforced {
     CONFIG_UNENFORCED_REFUSE,
     CONFIG_UNENFORCED_WARN,
@@ -61,6 +67,7 @@ struct config {
     struct classes classes;
     char *default_class;
     int unenforced_limits; /* enum config_unenforced */
+    int on_agent_exit;     /* enum config_agent_exit */
 
     struct config_output output;
     uint64_t jobs_max;

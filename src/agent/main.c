@@ -49,6 +49,7 @@ struct program {
     int listen_fd;
     uint16_t port;
     sd_event_source *drained;
+    bool stopping_jobs; /* they were asked to stop, and not all have ended */
     int exit_status;
 };
 
@@ -64,15 +65,14 @@ static int program_drained(sd_event_source *source, int fd, uint32_t events, voi
     return sd_event_exit(program->agent.event, program->exit_status);
 }
 
-/* Takes no new calls; those under way may end; then the loop ends. Jobs run on. */
-static void program_shut_down(struct program *program, const char *why, int exit_status)
+/* Takes no new calls; those under way may end; then the loop ends. */
+static void program_drain(struct program *program)
 {
     struct agent *agent = &program->agent;
+    int exit_status = program->exit_status;
 
-    if (atomic_exchange(&agent->shutting_down, true))
+    if (program->drained)
         return;
-    log_info("shutting down: %s; jobs run on", why);
-    program->exit_status = exit_status;
     if (!agent->server ||
         sd_event_add_io(agent->event, &program->drained, grpc_server_drained_fd(agent->server),
                         EPOLLIN, program_drained, program) < 0) {
@@ -82,27 +82,63 @@ static void program_shut_down(struct program *program, const char *why, int exit
     grpc_server_drain(agent->server, clock_boot() + DRAIN_PATIENCE);
 }
 
+static void program_jobs_stopped(struct worker_reply *reply, void *userdata)
+{
+    struct program *program = userdata;
+
+    (void)reply; /* also those that couldn't be ended in time were killed */
+    program->stopping_jobs = false;
+    program_drain(program);
+}
+
+/* Each with its own grace. Meanwhile calls are answered and output is followed to its end. */
+static void program_stop_jobs(struct program *program)
+{
+    struct agent *agent = &program->agent;
+
+    program->stopping_jobs =
+        agent->worker &&
+        worker_stop_all(agent->worker, USEC_INFINITY, program_jobs_stopped, program, NULL) == 0;
+}
+
+static void program_shut_down(struct program *program, const char *why, bool stops_jobs,
+                              int exit_status)
+{
+    if (atomic_exchange(&program->agent.shutting_down, true))
+        return;
+    log_info("shutting down: %s; %s", why, stops_jobs ? "jobs are stopped" : "jobs run on");
+    program->exit_status = exit_status;
+    if (stops_jobs)
+        program_stop_jobs(program);
+    if (!program->stopping_jobs)
+        program_drain(program);
+}
+
 static int program_signalled(sd_event_source *source, const struct signalfd_siginfo *info,
                              void *userdata)
 {
     (void)source;
     (void)info;
-    program_shut_down(userdata, "asked to by a signal", EXIT_SUCCESS);
+    program_shut_down(userdata, "asked to by a signal", false, EXIT_SUCCESS);
     return 0;
 }
 
-/* The launcher ends, or has died: without it no job can be started, and it starts a new hoistd. */
+/* The agent as a whole was asked to end. A hoistd alone that is asked to is started again. */
 static void program_launcher_stopping(void *owner)
 {
-    program_shut_down(owner, "hoist-launcher is stopping", EXIT_SUCCESS);
+    struct program *program = owner;
+
+    program_shut_down(program, "hoist-launcher is stopping",
+                      program->agent.config.on_agent_exit == CONFIG_AGENT_EXIT_STOP, EXIT_SUCCESS);
 }
 
+/* It has died: without it no job can be started, and whoever starts it gets a new hoistd. */
 static void program_launcher_gone(const struct error *err, void *owner)
 {
     struct program *program = owner;
 
     log_error("hoist-launcher: %s", err->text);
-    program_shut_down(program, "hoist-launcher is gone", EXIT_FAILURE);
+    program_shut_down(program, "hoist-launcher is gone", false, EXIT_FAILURE);
 }
 
 /* ---- certificates ---- */
@@ -244,8 +280,15 @@ static int program_open_worker(struct program *program, struct error *err)
 static int program_catch(struct program *program, int signal, sd_event_signal_handler_t handler,
                          struct error *err)
 {
-    int r = sd_event_add_signal(program->agent.event, NULL, signal, handler, program);
+    sd_event_source *source = NULL;
+    int r = sd_event_add_signal(program->agent.event, &source, signal, handler, program);
 
+    /* The launcher says that it is stopping, then sends SIGTERM: its word is to be heard first. */
+    if (r >= 0)
+        r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_source_set_floating(source, true);
+    sd_event_source_unref(source);
     return r < 0 ? error_set(err, r, "can't catch a signal: %s", strerror(-r)) : 0;
 }
 

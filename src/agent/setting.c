@@ -15,6 +15,7 @@
 #include "output/cap.h"
 #include "text/value.h"
 
+static const char *const agent_exit_names[] = {"keep", "stop", NULL};
 static const char *const unenforced_names[] = {"refuse", "warn", NULL};
 static const char *const log_format_choices[] = {"text", "json", NULL};
 static const char *const log_level_choices[] = {"error", "warning", "info", "debug", NULL};
@@ -97,6 +98,7 @@ const struct setting settings[] = {
     SETTING("default_memory", "--default-memory", classes, "SIZE", parse_default_limit, "memory_max", "memory of the class \"default\": 512MB"),
     SETTING("default_iops", "--default-iops", classes, "NUMBER", parse_default_limit, "iops", "operations a second of the class \"default\""),
     SETTING("unenforced_limits", "--unenforced-limits", unenforced_limits, "refuse|warn", text_parse_choice, unenforced_names, "what to do with a limit that this host can't enforce"),
+    SETTING("on_agent_exit", "--on-agent-exit", on_agent_exit, "keep|stop", text_parse_choice, agent_exit_names, "what becomes of jobs when the agent ends"),
     SETTING("output.cap", "--output-cap", output.cap, "SIZE", amount_parse_size, &cap_amount, "what a job's output takes at most, or none"),
     SETTING("output.policy", "--output-policy", output.policy, "keep_ends|stop_job", text_parse_choice, output_policy_names, "what happens at the cap"),
     SETTING("output.keep_head", "--output-keep-head", output.keep_head, "SIZE", amount_parse_size, &head_amount, "of it for the first bytes, or quarter"),

@@ -197,6 +197,35 @@ def test_sighup_reloads_certificates_and_touches_nothing_else(own, alice, probe)
     assert ending(alice.wait(job)) == ("SUCCEEDED", "EXITED", 0, 0)
 
 
+@pytest.fixture
+def stopping():
+    agent = Agent(settings={"on_agent_exit": "stop"})
+    yield agent
+    agent.down()
+
+
+def test_an_agent_that_takes_its_jobs_with_it(stopping, probe):
+    """Each with its own grace, followed to its end; but only when it is asked to end, not when a part of it dies."""
+    alice = stopping.client("alice")
+    polite = ready(alice, alice.start(probe, "out", "ready", ",", "await", "15", ",", "out", "bye", ",", "exit", "3"))
+    deaf = ready(alice, alice.start(probe, "ignore", "15", ",", "out", "ready", ",", "tree", "2", grace=seconds(0.2)))
+    stopping.kill_hoistd()
+    stopping.client("alice").agent.Ping()
+    stopping.kill_hoistd(signal.SIGTERM)
+    alice = stopping.client("alice")
+    assert [word("JobState", alice.jobs.GetJob(name=job.name).state) for job in (polite, deaf)] == ["RUNNING"] * 2
+    stream = alice.jobs.StreamOutput(name=polite.name, follow=True)
+    next(stream)
+    stopping.restart()
+    assert [response.WhichOneof("kind") for response in stream][-1] == "summary"
+    alice = stopping.client("alice")
+    assert ending(alice.jobs.GetJob(name=polite.name)) == ("STOPPED", "AGENT_SHUTDOWN", 3, 0)
+    assert ending(alice.jobs.GetJob(name=deaf.name)) == ("STOPPED", "AGENT_SHUTDOWN", None, signal.SIGKILL)
+    assert alice.output(polite).data == b"ready\ngot signal 15\nbye\n"
+    for job in (polite, deaf):
+        traces.assert_gone(stopping, job)
+
+
 # --- agents that may not start
 
 
