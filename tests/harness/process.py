@@ -25,6 +25,15 @@ def memory(pid, figure="VmRSS"):
     return 0
 
 
+def cpu_seconds(pid):
+    """Of all its threads so far, by the scheduler's own clock: proc(5)."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/schedstat") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
+
+
 def forget_peak(pid):
     """VmHWM begins anew: proc(5). Only root can, for a process of another user."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/clear_refs", "w") as file:

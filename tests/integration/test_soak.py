@@ -5,12 +5,13 @@ import concurrent.futures
 import glob
 import hashlib
 import os
+import statistics
 import subprocess
 import time
 
 import pytest
 
-from harness import PATIENCE, process, traces
+from harness import BUILD, PATIENCE, process, traces, waiting
 from harness.api import message
 from harness.cli import HOIST
 
@@ -20,6 +21,9 @@ LINES = 10_000_000
 CLIENTS = 50
 RUNS = 300
 JOBS = 10_000
+READERS = 1000
+READER_MEMORY = 64 << 10
+WRITTEN = 900_000_000
 LONG = 1800
 
 
@@ -123,3 +127,68 @@ def test_ten_thousand_short_jobs_leave_nothing(make_agent, probe, record_propert
     record_property("seconds", f"{seconds:.0f}")
     record_property("jobs/s", f"{JOBS / seconds:.0f}")
     record_property("hoistd's most memory", f"{process.memory(agent.hoistd_pid, 'VmHWM') >> 20} MiB")
+
+
+# Says "up"; after SIGUSR1 writes so much that every reader's way is full; after another one writes, and tells on stderr
+# how long that took.
+WRITER = f"""import os, signal, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+block = bytes(65536)
+os.write(1, b"up\\n")
+signal.sigwait([signal.SIGUSR1])
+for _ in range(1000):
+    os.write(1, block)
+os.write(2, b"full\\n")
+signal.sigwait([signal.SIGUSR1])
+begin = time.monotonic()
+for _ in range({WRITTEN} // len(block)):
+    os.write(1, block)
+os.write(2, str(time.monotonic() - begin).encode())
+"""
+
+
+def at_rest(pid):
+    """Returns when the process has used next to no CPU time for a moment; there is no event for that."""
+    deadline, before = time.monotonic() + PATIENCE, -1.0
+    while (now := process.cpu_seconds(pid)) - before > 0.002:
+        assert time.monotonic() < deadline
+        before = now
+        time.sleep(0.2)
+
+
+def writing_seconds(agent, hoist, alice, readers):
+    """How long a job took to write, and how much hoistd's memory had grown by then."""
+    job = alice.start("/usr/bin/python3", "-c", WRITER)
+    alice.await_output(job, b"up\n")
+    before = process.memory(agent.hoistd_pid)
+    with subprocess.Popen([f"{BUILD}/bench/hoist-load", "hold", job.name, str(readers or 1)], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, env=hoist.environment) as holder:
+        waiting.read_until(holder.stdout, b"holding\n")
+        if not readers:
+            holder.kill()
+        alice.jobs.SignalJob(name=job.name, signal="USR1")
+        told = alice.jobs.StreamOutput(name=job.name, follow=True, streams=["STREAM_STDERR"])
+        next(told)
+        told.cancel()
+        at_rest(agent.hoistd_pid)
+        alice.jobs.SignalJob(name=job.name, signal="USR1")
+        alice.wait(job, timeout=LONG)
+        grown = process.memory(agent.hoistd_pid) - before
+        holder.kill()
+    took = float(alice.output(job, streams=["STREAM_STDERR"]).data.removeprefix(b"full\n"))
+    alice.jobs.DeleteJob(name=job.name)
+    return took, grown
+
+
+def test_a_thousand_readers_that_never_read_do_not_slow_the_job(make_agent, record_property):
+    agent = make_agent()
+    alice, hoist = agent.client("alice"), agent.cli("alice")
+    writing_seconds(agent, hoist, alice, 0)
+    rounds = [(writing_seconds(agent, hoist, alice, 0), writing_seconds(agent, hoist, alice, READERS))
+              for _ in range(7)]
+    ratio = statistics.median(alone[0] / watched[0] for alone, watched in rounds)
+    memory = max(watched[1] for _, watched in rounds) / READERS
+    record_property("readers", f"{READERS:,}")
+    record_property("of the rate without them", f"{ratio:.2f}")
+    record_property("KiB a reader", f"{memory / 1024:.1f}")
+    assert ratio >= 0.95 and memory <= READER_MEMORY
