@@ -32,6 +32,7 @@ int pump_init(struct pump *pump, int data_fd, int index_fd, const struct output_
 
     *pump = (struct pump){.fds = {FD_NONE, FD_NONE}, .idle = USEC_INFINITY};
     rate_init(&pump->rate, rules->rate, clock_boot());
+    turns_init(&pump->turns, clock_boot());
     pump->buffer_size = choose_buffer_size(rules);
     pump->buffer =
         mmap(NULL, pump->buffer_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -53,9 +54,16 @@ void pump_add(struct pump *pump, int fd, enum output_stream stream)
     pump->streams[pipe] = stream;
 }
 
+static bool is_open(const struct pump *pump, unsigned pipe)
+{
+    return !pump->disk_full && !pump->throttled && pump->error == 0 && pump->fds[pipe] >= 0;
+}
+
 int pump_poll_fd(const struct pump *pump, unsigned pipe)
 {
-    return pump->disk_full || pump->throttled || pump->error < 0 ? FD_NONE : pump->fds[pipe];
+    bool held = pump->hold_until > 0 && pipe != pump->turns.last;
+
+    return is_open(pump, pipe) && !held ? pump->fds[pipe] : FD_NONE;
 }
 
 static void wait_for_disk(struct pump *pump, usec_t now)
@@ -64,9 +72,15 @@ static void wait_for_disk(struct pump *pump, usec_t now)
     pump->again = now + DISK_RETRY;
 }
 
+static uint64_t count_entries(const struct pump *pump)
+{
+    return pump->writer.position + pump->writer.batch_count;
+}
+
 /* Offers what is pending, also when that is nothing: the index may lack entries. */
 static void write_pending(struct pump *pump, usec_t now)
 {
+    uint64_t entries = count_entries(pump);
     size_t taken = 0;
     int r = output_cap_make_room(&pump->cap, &pump->writer, pump->end - pump->start);
 
@@ -75,6 +89,8 @@ static void write_pending(struct pump *pump, usec_t now)
                                  pump->buffer + pump->start, pump->end - pump->start, clock_wall(),
                                  &taken);
     pump->start += taken;
+    if (taken > 0)
+        turns_took(&pump->turns, pump->pending_of, taken, count_entries(pump) - entries, now);
     pump->disk_full = false;
     if (r == OUTPUT_DISK_FULL)
         wait_for_disk(pump, now);
@@ -135,10 +151,26 @@ static int read_pipe(struct pump *pump, unsigned pipe, usec_t now)
     return (int)n;
 }
 
+/* What the pipe gives, as read_pipe(). */
+static int read_or_close(struct pump *pump, unsigned pipe, usec_t now)
+{
+    int r = is_open(pump, pipe) ? read_pipe(pump, pipe, now) : 0;
+
+    if (r == -ENODATA)
+        close_pipe(pump, pipe);
+    return r;
+}
+
 void pump_read(struct pump *pump, unsigned pipe, usec_t now)
 {
-    if (pump_poll_fd(pump, pipe) >= 0 && read_pipe(pump, pipe, now) == -ENODATA)
-        close_pipe(pump, pipe);
+    unsigned other = 1 - pipe;
+
+    if (pump_poll_fd(pump, pipe) < 0)
+        return;
+    if (!turns_let_other_first(&pump->turns, pipe, now) || read_or_close(pump, other, now) <= 0)
+        (void)read_or_close(pump, pipe, now); /* nothing at the moment is no news */
+    pump->hold_until =
+        turns_allow(&pump->turns, 1 - pump->turns.last, now) ? 0 : turns_next(&pump->turns);
 }
 
 static void give_memory_back(struct pump *pump)
@@ -156,6 +188,8 @@ void pump_check(struct pump *pump, usec_t now)
         pump->throttled = false;
     if (pump->slow_until <= now)
         pump->slow_until = 0;
+    if (pump->hold_until <= now)
+        pump->hold_until = 0;
     if (pump->idle <= now && !pump->disk_full)
         give_memory_back(pump);
 }
@@ -166,6 +200,8 @@ usec_t pump_next(const struct pump *pump)
 
     if (pump->slow_until > 0)
         next = MIN(next, pump->slow_until);
+    if (pump->hold_until > 0)
+        next = MIN(next, pump->hold_until);
     return pump->disk_full || pump->throttled ? MIN(next, pump->again) : next;
 }
 
@@ -179,7 +215,7 @@ void pump_lift_rate(struct pump *pump)
 bool pump_drain(struct pump *pump, usec_t now)
 {
     for (unsigned pipe = 0; pipe < PUMP_PIPES_MAX; pipe++) {
-        while (pump_poll_fd(pump, pipe) >= 0 && read_pipe(pump, pipe, now) > 0)
+        while (is_open(pump, pipe) && read_pipe(pump, pipe, now) > 0)
             ;
         if (pump->disk_full)
             return false;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "init/rate.h"
+#include "init/turns.h"
 #include "output/cap.h"
 #include "output/writer.h"
 
@@ -29,6 +30,7 @@ struct output_rules;
 struct pump {
     struct output_writer writer;
     struct rate rate;
+    struct turns turns;
     struct output_cap cap;
     uint8_t *buffer; /* anonymous memory */
     size_t buffer_size;
@@ -42,6 +44,7 @@ struct pump {
     bool beyond_cap;   /* something came that was thrown away: the job is to be stopped */
     bool ended;        /* pump_finish() has written the END entry */
     usec_t again;      /* when to try after a full disk or for the rate (CLOCK_BOOTTIME) */
+    usec_t hold_until; /* the pipe that wasn't read last isn't read before; 0: it may be */
     usec_t slow_until; /* the rate has mattered within the last second; 0: it hasn't */
     usec_t idle;       /* when to give the buffer back; USEC_INFINITY: it is given back */
     int error;         /* negative errno after which output can't be written at all */

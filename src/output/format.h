@@ -26,7 +26,7 @@
 
 /* What one data entry covers at most: so that time and checksum stay fine-grained, and so that the
  * index stays under 0.05 % of the data for block writers, and under 32 bytes for each 10 ms for
- * somebody who writes a few bytes at a time to one stream. */
+ * somebody who writes a few bytes at a time. */
 #define OUTPUT_ENTRY_BYTES_MAX (UINT32_C(64) * 1024)
 #define OUTPUT_ENTRY_USEC_MAX  (10 * USEC_PER_MSEC)
 

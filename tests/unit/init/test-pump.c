@@ -282,6 +282,45 @@ static void test_pump_reads_as_much_at_once_as_was_said(void **unused)
     teardown(&fixture);
 }
 
+/*
+ * A job that writes a byte to each stream in turn, 10,000 times a second: all of it arrives, late
+ * by the length of an entry at most, and the index stays below an entry for each such length. The
+ * first changes are taken as they come.
+ */
+static void test_pump_keeps_the_index_of_a_job_that_changes_streams_small(void **unused)
+{
+    struct fixture fixture;
+    struct pump *pump = &fixture.pump;
+    usec_t now = clock_boot(), end = now + 2 * USEC_PER_SEC;
+    uint64_t entries, totals[2];
+    int fds[2];
+
+    (void)unused;
+    setup(&fixture, &no_rules);
+    assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    pump_add(pump, fds[0], OUTPUT_STREAM_STDERR);
+    for (uint64_t written = 1; now < end; now += 100, written++) {
+        assert_int_equal(write(fixture.writer, "o", 1), 1);
+        assert_int_equal(write(fds[1], "e", 1), 1);
+        pump_check(pump, now);
+        pump_read(pump, 0, now);
+        pump_read(pump, 1, now);
+        pump_totals(pump, totals);
+        assert_in_range(totals[0], written > 200 ? written - 200 : 0, written);
+        assert_in_range(totals[1], written > 200 ? written - 200 : 0, written);
+        if (written == 20)
+            assert_int_equal(pump->writer.position + pump->writer.batch_count, 40);
+    }
+    (void)fd_close(fds[1]);
+    assert_true(pump_drain(pump, now));
+    entries = pump->writer.position + pump->writer.batch_count;
+    pump_totals(pump, totals);
+    assert_int_equal(totals[0], 20000);
+    assert_int_equal(totals[1], 20000);
+    assert_in_range(entries, 150, 200 + 64 + 40000 / 3200 + 4);
+    teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_pump_keeps_both_ends_of_what_is_beyond_the_cap),
         cmocka_unit_test(test_pump_throws_away_what_is_beyond_the_cap_of_a_job_that_is_stopped),
         cmocka_unit_test(test_pump_reads_as_much_at_once_as_was_said),
+        cmocka_unit_test(test_pump_keeps_the_index_of_a_job_that_changes_streams_small),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
