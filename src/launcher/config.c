@@ -120,6 +120,12 @@ static int parse_count(struct launcher_config *config, const struct config_key *
     return quantity_parse_unsigned(value, UINT64_MAX, config_member(config, key), err);
 }
 
+static int parse_size(struct launcher_config *config, const struct config_key *key,
+                      const char *value, struct error *err)
+{
+    return quantity_parse_size(value, config_member(config, key), err);
+}
+
 static int parse_duration(struct launcher_config *config, const struct config_key *key,
                           const char *value, struct error *err)
 {
@@ -285,6 +291,10 @@ static const struct config_key config_keys[] = {
     SIZE("max_swap", LIMIT_SWAP_MAX, "of its swap"),
     KEY("network_host", parse_bool, MEMBER(network_host), "no", "yes|no",
         "may jobs use the host's network"),
+    KEY("reserve_memory", parse_size, MEMBER(reserve_memory), "256MiB", "SIZE",
+        "memory of the host that is not for jobs"),
+    KEY("reserve_pids", parse_count, MEMBER(reserve_pids), "1024", "N",
+        "processes of the host that are not for jobs"),
     KEY("stop_timeout", parse_duration, MEMBER(stop_timeout), "30s", "TIME",
         "for hoistd to end, then it is killed"),
 };

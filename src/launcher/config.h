@@ -43,8 +43,10 @@ struct launcher_config {
     size_t listen_rule_count; /* 0: any address, unprivileged ports */
     char **hidden;            /* NULL: none */
     char **environment;       /* "NAME=VALUE" for hoistd; NULL: none */
-    uint64_t jobs_max;        /* as struct spawn_options has it */
-    struct limits ceilings;   /* those `given` */
+    uint64_t jobs_max;        /* as struct spawn_options has it, these three */
+    uint64_t reserve_memory;
+    uint64_t reserve_pids;
+    struct limits ceilings; /* those `given` */
     usec_t stop_timeout;
     int log_format; /* enum log_format */
     int log_level;  /* enum log_level */

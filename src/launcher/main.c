@@ -148,6 +148,8 @@ static int make_spawn_context(const struct launcher_config *config, struct spawn
         .agent_uid = config->agent_uid,
         .agent_gid = config->agent_gid,
         .jobs_max = config->jobs_max,
+        .reserve_memory = config->reserve_memory,
+        .reserve_pids = config->reserve_pids,
         .job_uid_min = config->job_uid_min,
         .job_uid_max = config->job_uid_max,
         .hidden = (const char *const *)config->hidden,
@@ -173,6 +175,9 @@ static int serve(struct launcher_config *config, int signalfd, struct error *err
     struct launcher launcher = {.config = config};
     int r, status;
 
+    /* Without the right to, the host's lacks say so. */
+    if (geteuid() == 0 && setup_oom_score() < 0)
+        log_warning("the OOM killer may end hoist-launcher and hoistd as any other process");
     r = make_spawn_context(config, &context, err);
     if (r < 0)
         return r;

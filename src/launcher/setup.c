@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,6 +22,9 @@
 /* Programs that use select(2) break with more; jobs inherit it unless their limits say otherwise.
  */
 #define OPEN_FILES_SOFT 1024
+
+/* -1000 would be never, also when it is we who eat the memory. */
+#define OOM_SCORE_ADJ (-900)
 
 int setup_descriptors(struct error *err)
 {
@@ -50,6 +55,21 @@ static int setup_rlimits(struct error *err)
     if (setrlimit(RLIMIT_CORE, &core) < 0 || setrlimit(RLIMIT_NOFILE, &files) < 0)
         return error_set(err, -errno, "can't set resource limits: %s", strerror(errno));
     return 0;
+}
+
+int setup_oom_score(void)
+{
+    _cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    char text[16];
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+    if (size <= 0)
+        return size < 0 ? -errno : -EIO;
+    text[size] = '\0';
+    if (strtol(text, NULL, 10) <= OOM_SCORE_ADJ)
+        return 0;
+    snprintf(text, sizeof(text), "%d", OOM_SCORE_ADJ);
+    return pwrite(fd, text, strlen(text), 0) < 0 ? -errno : 0;
 }
 
 int setup_process(struct error *err)

@@ -15,6 +15,13 @@ int setup_descriptors(struct error *err);
 int setup_process(struct error *err);
 
 /*
+ * The OOM killer shall end everybody else first: oom_score_adj -900 (proc(5)), for us, hoistd and
+ * every hoist-init; commands are given 0 again. A lower one that we were started with stays.
+ * Returns 0 or a negative errno: -EACCES, without CAP_SYS_RESOURCE.
+ */
+int setup_oom_score(void);
+
+/*
  * Every disposition is the default (an ignored SIGCHLD would lose exit statuses), SIGPIPE is
  * ignored, and TERM, INT, HUP and CHLD come through the signalfd that is returned (nonblocking).
  */

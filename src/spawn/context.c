@@ -22,12 +22,10 @@
 #include "spawn/disk-limits.h"
 #include "spawn/job-limits.h"
 #include "spawn/profile.h"
+#include "spawn/root-limits.h"
 #include "spawn/spawn.h"
 
 #define ROOT_DEFAULT "hoist"
-
-/* Where we step aside to in a cgroup that was delegated to us and that we must divide. */
-#define AGENT_LEAF "agent"
 
 bool spawn_context_is_rootless(const struct spawn_context *context)
 {
@@ -116,6 +114,7 @@ static int bound_jobs(const struct spawn_context *context, int root_fd, struct e
 int context_make_root(struct spawn_context *context, struct error *err)
 {
     int fd = cgroup_make(context->tree.fd, context->root, NULL, err), r;
+    char told[LIMIT_DETAIL_MAX];
 
     if (fd < 0)
         return fd;
@@ -124,8 +123,13 @@ int context_make_root(struct spawn_context *context, struct error *err)
     r = bound_jobs(context, fd, err);
     if (r < 0)
         return r;
-    return cgroup_tree_enable(&context->tree, context->root, CGROUP_CONTROLLERS_ALL, AGENT_LEAF,
-                              &context->controllers, err);
+    r = cgroup_tree_enable(&context->tree, context->root, CGROUP_CONTROLLERS_ALL, AGENT_LEAF,
+                           &context->controllers, err);
+    if (r < 0)
+        return r;
+    r = root_limits_apply(context, told, sizeof(told));
+    return r < 0 ? error_set(err, r, "what all jobs together may take can't be limited: %s", told)
+                 : 0;
 }
 
 static int root_open(struct spawn_context *context, const char *name, struct error *err)
@@ -234,6 +238,7 @@ static int add_open_places(struct spawn_context *context)
 
 static int find_lacks(struct spawn_context *context, const struct error *no_root)
 {
+    char told[LIMIT_DETAIL_MAX] = "its cgroup can't be opened";
     int r = 0;
 
     if (context->rootless)
@@ -250,6 +255,8 @@ static int find_lacks(struct spawn_context *context, const struct error *no_root
         r = add_unreachable_disks(context);
     if (r >= 0)
         r = add_open_places(context);
+    if (r >= 0 && root_protect_agent(context, told, sizeof(told)) < 0)
+        r = add_lack(context, text_format("the agent's own memory is not protected: %s", told));
     if (r >= 0 && !context->rootless && !capability_is_effective(CAP_SYS_RESOURCE))
         r = add_lack(context, strdup("CAP_SYS_RESOURCE is missing: rlimits can't be raised, nor "
                                      "oom_score_adj lowered"));
@@ -345,6 +352,8 @@ int spawn_context_new(const struct spawn_options *options, struct spawn_context 
         .agent_uid = options->agent_uid,
         .agent_gid = options->agent_gid,
         .jobs_max = options->jobs_max,
+        .reserve_memory = options->reserve_memory,
+        .reserve_pids = options->reserve_pids,
         .job_uid_min = options->job_uid_min,
         .job_uid_max = options->job_uid_max,
         .tree = CGROUP_TREE_NULL,

@@ -27,6 +27,7 @@ struct spawn_context {
     int root_fd;          /* O_PATH; FD_NONE: none */
     uint32_t controllers; /* CGROUP_CONTROLLER_… that its children have */
     uint64_t jobs_max;    /* 0: any number */
+    uint64_t reserve_memory, reserve_pids; /* 0: none */
 
     uint32_t enforceable;  /* LIMIT_BIT()s */
     struct disk_set disks; /* behind the mounts that jobs see (spawn/disk-limits.h) */
@@ -48,6 +49,9 @@ struct spawn_context {
  * as its own. Sets root_fd and controllers.
  */
 int context_make_root(struct spawn_context *context, struct error *err);
+
+/* Where we step aside to in a cgroup that was delegated to us and that we must divide. */
+#define AGENT_LEAF "agent"
 
 /* Room for "/<group>/<uuid>/cmd" behind it in struct spawn_result. */
 #define SPAWN_ROOT_MAX 140

@@ -47,6 +47,10 @@ struct spawn_options {
      */
     uint64_t jobs_max;
 
+    /* Of the host, not for jobs: bytes of memory, processes and threads; 0: nothing is kept back. */
+    uint64_t reserve_memory;
+    uint64_t reserve_pids;
+
     uid_t job_uid_min; /* uids that a command may run as, both inclusive; ignored when rootless */
     uid_t job_uid_max;
 

@@ -3,6 +3,7 @@
 
 import pytest
 
+from guest_agent import CGROUP
 from harness.api import amounts, ending, refused
 
 MIB = 1 << 20
@@ -100,3 +101,19 @@ def test_limits_are_shown_as_in_force(hoist, limited):
     shown = hoist("status", limited.name, check=0).stdout
     assert f"memory_max 67.1MB: in force (memory.max {64 * MIB})" in shown
     assert "NOT in force" not in shown
+
+
+def test_all_jobs_together_leave_some_of_the_host(agent, machine):
+    total = int(machine.sh("awk '/^MemTotal/ { print $2 }' /proc/meminfo")) * 1024
+    assert int(machine.read(f"{CGROUP}/memory.max")) == total - 256 * MIB
+    tasks = min(int(machine.read(f"/proc/sys/kernel/{name}")) for name in ("pid_max", "threads-max"))
+    assert int(machine.read(f"{CGROUP}/pids.max")) == tasks - 1024
+
+
+def test_oom_killer_spares_the_agent_and_not_its_jobs(alice, agent, machine, probe):
+    job = alice.start(probe, "forever")
+    for pid in (agent.launcher_pid, agent.hoistd_pid, job.pid):
+        assert machine.read(f"/proc/{pid}/oom_score_adj") == "-900\n"
+    command = machine.read(f"{agent.cgroup(job)}/cgroup.procs").split()[0]
+    assert machine.read(f"/proc/{command}/oom_score_adj") == "0\n"
+    alice.stop(job, grace=0)

@@ -57,6 +57,8 @@ static void test_config_init_has_the_documented_defaults(void **state)
     assert_int_equal(config->job_uid_max, 1900065535);
     assert_false(config->network_host);
     assert_int_equal(config->ceilings.given, 0);
+    assert_int_equal(config->reserve_memory, 256 << 20);
+    assert_int_equal(config->reserve_pids, 1024);
     assert_int_equal(config->stop_timeout, 30 * USEC_PER_SEC);
     assert_int_equal(config->log_format, LOG_FORMAT_TEXT);
     assert_int_equal(config->listen_rule_count, 0);

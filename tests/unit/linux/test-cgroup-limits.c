@@ -33,6 +33,7 @@ static void test_cgroup_limit_apply_writes_what_the_kernel_wants(void **unused)
         {CGROUP_LIMIT_MEMORY_MAX, 512000001, "512000000"},
         {CGROUP_LIMIT_MEMORY_HIGH, 4096, "4096"},
         {CGROUP_LIMIT_MEMORY_MAX, CGROUP_LIMIT_NONE, "max"},
+        {CGROUP_LIMIT_MEMORY_MIN, 8192, "8192"},
         {CGROUP_LIMIT_SWAP_MAX, 0, "0"},
         {CGROUP_LIMIT_PIDS_MAX, 64, "64"},
         {CGROUP_LIMIT_PIDS_MAX, CGROUP_LIMIT_NONE, "max"},

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct spawn_context;
+
+/*
+ * What all jobs together may take: of memory and of processes all that the host has but the part
+ * that is kept for everybody else (spawn_options.reserve_memory, reserve_pids).
+ */
+
+/* `host` less `reserve`; at least half of it, since a reserve for a larger host must not stop jobs.
+ */
+uint64_t root_limit_total(uint64_t host, uint64_t reserve);
+
+/*
+ * Writes pids.max and memory.max of the jobs' cgroup root and reads them back. A controller that
+ * isn't there is told elsewhere and no error. Otherwise a negative errno, and `told` [size] says
+ * which file refuses.
+ */
+int root_limits_apply(const struct spawn_context *context, char *told, size_t size);
+
+/*
+ * Where we have a cgroup of our own (we stepped aside in one that was delegated to us) and jobs are
+ * kept from taking all: memory.min for the agent. 0 also where there is none; as above otherwise.
+ */
+int root_protect_agent(const struct spawn_context *context, char *told, size_t size);
