@@ -45,6 +45,25 @@ def test_sigkill_from_inside_is_not_taken_for_the_memory_limit(alice, probe):
     assert ending(alice.run(probe, "signal", "9", limits=LIMIT)) == ("FAILED", "SIGNALED", None, 9)
 
 
+def test_job_that_is_held_back_says_so(alice, hoist, probe):
+    """It wants more than memory_high, all the time, and may have it: slowly."""
+    job = alice.start("/bin/sh", "-c", f"while :; do {probe} fill /tmp/x:{24 * MIB}; rm /tmp/x; done",
+                      limits=amounts(memory_high=12 * MIB, memory_max=64 * MIB))
+    alice.await_output(job, b"filled")
+    usage = alice.jobs.GetJob(name=job.name, sample_usage=True).usage
+    assert "memory" in usage.throttled and usage.memory_high_events > 0
+    assert "throttled   memory" in hoist("status", job.name, check=0).stdout
+    ended = alice.stop(job, grace=0)
+    assert "memory" in ended.usage.throttled and ended.usage.memory_peak > 12 * MIB
+
+
+def test_one_process_alone_is_killed_where_the_job_says_so(alice, probe):
+    job = alice.run(probe, "child", "memory", TOO_MUCH, ",", "reap", "exit", "5",
+                    limits=amounts(memory_max=32 * MIB, oom_group=0))
+    assert ending(job) == ("FAILED", "EXITED", 5, 0)
+    assert job.usage.oom_kills == 1
+
+
 def test_files_in_memory_count(alice, probe):
     job = alice.run(probe, "fill", f"/tmp/x:{64 * MIB}", "fill", f"/job/x:{64 * MIB}", limits=LIMIT)
     assert ending(job) == ("FAILED", "OOM_KILLED", None, 9)

@@ -16,6 +16,15 @@ def living(machine, uid):
     return [line for line in listed.splitlines() if line.startswith(f"{uid} ")]
 
 
+def test_process_beyond_the_limit_is_refused(alice):
+    """The shell is the first of them, and dies of the fork that is refused."""
+    job = alice.run("/bin/sh", "-c", "i=1; while sleep 1000 & do i=$((i+1)); echo $i; done", limits=LIMITS)
+    output = alice.output(job)
+    assert output.stdout.split()[-1] == str(PIDS).encode()
+    assert b"can't fork: Resource temporarily unavailable" in output.stderr
+    assert job.usage.pids_refused == 1
+
+
 @pytest.mark.parametrize("grace", [0, 1])
 def test_fork_bomb_is_held_and_stopped_whole(alice, agent, machine, probe, grace):
     job = alice.start(probe, "ignore", "15", "forkbomb", limits=LIMITS)

@@ -31,6 +31,7 @@ def test_running_job_tells_all_figures(alice, busy):
     assert usage.memory_anon > 0 and usage.memory_kernel > 0
     assert usage.pids_current >= 2
     assert usage.io_read_bytes > 0 and usage.io_read_ops > 0
+    assert usage.HasField("cpu_pressure") and usage.HasField("memory_pressure") and usage.HasField("io_pressure")
     assert 0 < usage.io_ops_per_second
     assert usage.interval.seconds >= 1
 
@@ -42,6 +43,14 @@ def test_ended_job_keeps_its_last_figures(alice, probe):
     assert usage.cpu_usec >= 100_000
     assert usage.memory_peak >= 4 * MIB
     assert usage.io_read_bytes >= MIB and usage.io_read_ops >= 16
+
+
+def test_statistics_hold_every_file(alice, busy):
+    usage = alice.jobs.GetJob(name=busy.name, sample_usage=True, statistics=True).usage
+    told = {statistic.name: statistic.value for statistic in usage.statistics}
+    assert {"cpu.stat.nr_throttled", "memory.current", "memory.stat.anon", "memory.events.high", "pids.current",
+            "io.pressure.full.avg10"} <= set(told)
+    assert any(re.fullmatch(r"io\.stat\.\d+:\d+\.rbytes", name) for name in told)
 
 
 def test_people_see_percent_memory_and_iops(hoist, busy):
