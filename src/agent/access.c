@@ -22,6 +22,7 @@ static const struct role roles[] = {
             [PERMISSION_READ] = SCOPE_ALL,
             [PERMISSION_START] = SCOPE_ALL,
             [PERMISSION_STOP] = SCOPE_ALL,
+            [PERMISSION_PROFILE] = SCOPE_ALL,
         },
     },
     {

@@ -14,12 +14,13 @@ struct api_error;
  */
 
 enum permission {
-    PERMISSION_NONE,  /* any valid certificate: Ping, Health */
-    PERMISSION_INFO,  /* what the agent can do */
-    PERMISSION_SEE,   /* that a job exists, and how it is: GetJob, ListJobs, WaitJob, WatchJob */
-    PERMISSION_READ,  /* its output */
-    PERMISSION_START, /* start one, always as oneself */
-    PERMISSION_STOP,  /* stop, signal, delete */
+    PERMISSION_NONE,    /* any valid certificate: Ping, Health */
+    PERMISSION_INFO,    /* what the agent can do */
+    PERMISSION_SEE,     /* that a job exists, and how it is: GetJob, ListJobs, WaitJob, WatchJob */
+    PERMISSION_READ,    /* its output */
+    PERMISSION_START,   /* start one, always as oneself */
+    PERMISSION_STOP,    /* stop, signal, delete */
+    PERMISSION_PROFILE, /* start one in other surroundings than the default ones */
     _PERMISSION_MAX,
 };
 

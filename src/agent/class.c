@@ -205,6 +205,20 @@ static int class_parse_limit(const char *text, void *destination, const void *ar
     return 0;
 }
 
+static int class_parse_profile(const char *text, void *destination, const void *argument,
+                               struct error *err)
+{
+    char *profile = destination;
+    int r = job_name_check(text, err);
+
+    (void)argument;
+    if (r >= 0 && strlen(text) >= SPAWN_PROFILE_MAX)
+        r = error_set(err, -EINVAL, "the name of a profile is too long");
+    if (r >= 0)
+        snprintf(profile, SPAWN_PROFILE_MAX, "%s", text);
+    return r;
+}
+
 /* clang-format off */
 #define CLASS_KEY(name, how, least, most, ...)                                                    \
     { .key = (name), .kind = TEXT_KIND_VALUE, .parse = class_parse_limit,                          \
@@ -232,6 +246,10 @@ const struct text_key class_keys[] = {
     CLASS_KEY("io_write_iops", CLASS_KEY_NUMBER, 0, UINT32_MAX, LIMIT_IO_WRITE_IOPS),
     CLASS_KEY("open_files", CLASS_KEY_NUMBER, 16, 1048576, LIMIT_OPEN_FILES),
     CLASS_KEY("core_size", CLASS_KEY_SIZE, 0, 0, LIMIT_CORE_SIZE),
+    { .key = "profile", .kind = TEXT_KIND_VALUE, .offset = offsetof(struct class, profile),
+      .parse = class_parse_profile },
+    { .key = "profile_for_all", .kind = TEXT_KIND_VALUE,
+      .offset = offsetof(struct class, profile_for_all), .parse = text_parse_bool },
     {.key = NULL},
 };
 /* clang-format on */
@@ -242,7 +260,7 @@ static const struct text_key *key_of(enum limit limit)
     for (const struct text_key *key = class_keys; key->key; key++) {
         const struct class_key *rule = key->argument;
 
-        if (rule->count == 1 && rule->limits[0] == limit)
+        if (rule && rule->count == 1 && rule->limits[0] == limit)
             return key;
     }
     return NULL;

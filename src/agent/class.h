@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "text/schema.h"
 #include "wire/limits.h"
+#include "wire/spawn-spec.h"
 
 struct buffer;
 struct error;
 
 /*
- * Classes: named sets of limits. Five are shipped; the configuration changes them and adds more.
- * A key given for a shipped class changes that limit only; the others stay as shipped.
+ * Classes: named sets of limits, and the surroundings that go with them. Five are shipped; the
+ * configuration changes them and adds more. A key given for a shipped class changes that limit
+ * only; the others stay as shipped.
  */
 
 #define CLASS_NAME_MAX 64 /* 63 characters, the rule of a job's display name, and the NUL */
@@ -21,6 +24,8 @@ struct error;
 struct class
 {
     char name[CLASS_NAME_MAX];
+    char profile[SPAWN_PROFILE_MAX]; /* of launcher.conf; "": the default one */
+    bool profile_for_all;            /* not for admins alone */
     struct limits limits;
 };
 

@@ -120,8 +120,20 @@ static int unknown_class(const struct agent *agent, const char *name, struct api
     return r;
 }
 
-static int choose_limits(const struct agent *agent, const Hoist__V1__JobSpec *from,
-                         struct job_spec *to, struct api_error *error)
+/* The launcher has told which there are, and which of them have a user of their own. */
+static int choose_profile(const struct agent *agent, const struct class *class, struct job_spec *to)
+{
+    const struct launcher_hello *launcher = &agent->launcher;
+
+    for (size_t i = 0; i < launcher->profile_count; i++)
+        if (text_equal(launcher->profiles[i].name, class->profile))
+            to->profile_uid = launcher->rootless ? 0 : launcher->profiles[i].uid;
+    to->profile = strdup(class->profile);
+    return to->profile ? 0 : -ENOMEM;
+}
+
+static int choose_by_class(const struct agent *agent, const Hoist__V1__JobSpec *from,
+                           struct job_spec *to, struct api_error *error)
 {
     const struct class *class = classes_find_const(&agent->config.classes, to->job_class);
     struct limits asked = {.given = 0};
@@ -129,6 +141,8 @@ static int choose_limits(const struct agent *agent, const Hoist__V1__JobSpec *fr
 
     if (!class)
         return unknown_class(agent, to->job_class, error);
+    if (choose_profile(agent, class, to) < 0)
+        return no_memory(error);
     for (unsigned limit = 0; from->limits && limit < _LIMIT_MAX; limit++) {
         uint64_t value;
 
@@ -154,7 +168,7 @@ int job_spec_from_request(const struct agent *agent, const Hoist__V1__StartJobRe
         copy_env(request->spec, &spec) < 0 || copy_labels(request->spec, &spec) < 0 ||
         copy_numbers(request->spec, &spec) < 0)
         return no_memory(error);
-    r = choose_limits(agent, request->spec, &spec, error);
+    r = choose_by_class(agent, request->spec, &spec, error);
     if (r < 0)
         return r;
     *ret = spec;

@@ -50,6 +50,7 @@ struct program {
     uint16_t port;
     sd_event_source *drained;
     bool stopping_jobs; /* they were asked to stop, and not all have ended */
+    bool unusable;      /* as it is configured, with the launcher as that is */
     int exit_status;
 };
 
@@ -326,6 +327,10 @@ static int program_meet_launcher(struct program *program, struct error *err)
         return r;
     fd = FD_NONE; /* taken */
     r = startup_hello(program->client, &program->agent.launcher, err);
+    if (r < 0)
+        return r;
+    r = startup_check_profiles(&program->agent.config.classes, &program->agent.launcher, err);
+    program->unusable = r < 0;
     if (r == 0)
         r = startup_listen(program->client, &program->agent.config.listen, &program->listen_fd,
                            &program->port, err);
@@ -431,7 +436,7 @@ int main(int argc, char **argv)
         program.agent.host[0] = 0;
     if (program_start(&program, &err) < 0) {
         log_error("%s", err.text);
-        status = EXIT_FAILURE;
+        status = program.unusable ? EX_CONFIG : EXIT_FAILURE;
     } else {
         status = sd_event_loop(program.agent.event);
     }

@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/access.h"
 #include "agent/agent.h"
 #include "agent/call.h"
 #include "agent/job-request.h"
 #include "agent/rpc.h"
+#include "base/strv.h"
+
+/* Other surroundings are for whom the class says. */
+static int check_profile(struct agent_call *call, const struct job_spec *spec)
+{
+    const struct class *class = classes_find_const(&call->agent->config.classes, spec->job_class);
+
+    if (text_is_empty(spec->profile) || (class && class->profile_for_all) ||
+        role_scope(call->role, PERMISSION_PROFILE) != SCOPE_NOTHING)
+        return 0;
+    return access_refuse(call->identity.principal, call->role, PERMISSION_PROFILE, &call->error);
+}
 
 void rpc_start_job(struct agent_call *call)
 {
@@ -18,7 +31,8 @@ void rpc_start_job(struct agent_call *call)
         agent_call_finish_error(call);
         return;
     }
-    if (job_spec_from_request(call->agent, request, &spec, &call->error) < 0) {
+    if (job_spec_from_request(call->agent, request, &spec, &call->error) < 0 ||
+        check_profile(call, &spec) < 0) {
         agent_call_finish_error(call);
         return;
     }

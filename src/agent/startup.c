@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/strv.h"
 #include "wire/launcher-client.h"
 
 /*
@@ -94,6 +95,28 @@ int startup_hello(struct launcher_client *client, struct launcher_hello *ret, st
     if (r == 0)
         *ret = answer->hello;
     return r;
+}
+
+static bool has_profile(const struct launcher_hello *launcher, const char *name)
+{
+    for (size_t i = 0; i < launcher->profile_count; i++)
+        if (text_equal(launcher->profiles[i].name, name))
+            return true;
+    return false;
+}
+
+int startup_check_profiles(const struct classes *classes, const struct launcher_hello *launcher,
+                           struct error *err)
+{
+    for (size_t i = 0; i < classes->count; i++) {
+        const struct class *class = &classes->list[i];
+
+        if (class->profile[0] && !has_profile(launcher, class->profile))
+            return error_set(err, -EINVAL,
+                             "classes.%s.profile: launcher.conf has no profile \"%s\"", class->name,
+                             class->profile);
+    }
+    return 0;
 }
 
 static void listen_done(int *fd, uint16_t port, const struct error *err, void *owner)

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+struct classes;
 struct error;
 struct launcher_client;
 struct launcher_hello;
@@ -21,3 +22,7 @@ int startup_hello(struct launcher_client *client, struct launcher_hello *ret, st
 /* The listening socket, which is the caller's, and the real port (the one asked for may be 0). */
 int startup_listen(struct launcher_client *client, const struct config_address *address,
                    int *ret_fd, uint16_t *ret_port, struct error *err);
+
+/* Has the launcher each profile that a class names? */
+int startup_check_profiles(const struct classes *classes, const struct launcher_hello *launcher,
+                           struct error *err);

@@ -21,6 +21,7 @@
 #include "init/lookup.h"
 #include "init/privileges.h"
 #include "init/syscalls.h"
+#include "init/user-namespace.h"
 #include "wire/plan.h"
 
 #define ANSWER_FD 3 /* while the child lives; close-on-exec */
@@ -96,13 +97,23 @@ static int connect_streams(const struct command_setup *setup, struct error *err)
     return 0;
 }
 
+static int enter_user_namespace(const struct command_setup *setup, struct error *err)
+{
+    const struct plan_settings *settings = &setup->plan->settings;
+
+    if (!(settings->flags & PLAN_USER_NAMESPACE))
+        return 0;
+    return user_namespace_enter(settings->job_uid, settings->job_gid, setup->host_proc_fd, err);
+}
+
 static int reduce_privileges(const struct command_setup *setup, struct error *err)
 {
     const struct plan_settings *settings = &setup->plan->settings;
+    bool inside = settings->flags & PLAN_USER_NAMESPACE;
     const struct privileges nothing = {
-        .uid = settings->job_uid,
-        .gid = settings->job_gid,
-        .rootless = settings->flags & PLAN_ROOTLESS,
+        .uid = inside ? 0 : settings->job_uid,
+        .gid = inside ? 0 : settings->job_gid,
+        .rootless = inside || settings->flags & PLAN_ROOTLESS,
     };
 
     return privileges_reduce(&nothing, err);
@@ -164,11 +175,11 @@ static const struct {
     int (*run)(const struct command_setup *setup, struct error *err);
     enum spawn_failure failure;
 } child_steps[] = {
-    {lead_session, SPAWN_FAILURE_ISOLATION},      {reset_oom_score, SPAWN_FAILURE_ISOLATION},
-    {set_rlimits, SPAWN_FAILURE_ISOLATION},       {connect_streams, SPAWN_FAILURE_OUTPUT},
-    {reduce_privileges, SPAWN_FAILURE_ISOLATION}, {close_descriptors, SPAWN_FAILURE_ISOLATION},
-    {enter_directory, SPAWN_FAILURE_CWD},         {unblock_signals, SPAWN_FAILURE_ISOLATION},
-    {install_filter, SPAWN_FAILURE_ISOLATION},
+    {lead_session, SPAWN_FAILURE_ISOLATION},         {reset_oom_score, SPAWN_FAILURE_ISOLATION},
+    {set_rlimits, SPAWN_FAILURE_ISOLATION},          {connect_streams, SPAWN_FAILURE_OUTPUT},
+    {enter_user_namespace, SPAWN_FAILURE_ISOLATION}, {reduce_privileges, SPAWN_FAILURE_ISOLATION},
+    {close_descriptors, SPAWN_FAILURE_ISOLATION},    {enter_directory, SPAWN_FAILURE_CWD},
+    {unblock_signals, SPAWN_FAILURE_ISOLATION},      {install_filter, SPAWN_FAILURE_ISOLATION},
 };
 
 /* Room for the pointers of argv and env: the only memory that a start needs beyond the plan. */

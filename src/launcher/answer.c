@@ -62,6 +62,13 @@ int launcher_facts(struct launcher *launcher, struct error *err)
         .ceilings = config->ceilings,
         .enforceable = spawn_context_enforceable(launcher->spawn),
     };
+    for (; facts->profile_count < config->profile_count; facts->profile_count++) {
+        struct launcher_profile *told = &facts->profiles[facts->profile_count];
+        const struct spawn_profile *profile = &config->profiles[facts->profile_count].profile;
+
+        snprintf(told->name, sizeof(told->name), "%s", profile->name);
+        told->uid = profile->uid;
+    }
     for (; lacks[facts->lack_count] && facts->lack_count < LAUNCHER_LACKS_MAX; facts->lack_count++)
         snprintf(facts->lacks[facts->lack_count], ERROR_TEXT_MAX, "%s", lacks[facts->lack_count]);
     r = boot_id_read(&facts->boot_id);

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/strv.h"
 #include "launcher/config.h"
 #include "wire/spawn-spec.h"
 
@@ -59,19 +60,51 @@ static int limit_check(const struct limits *ceilings, const struct limits *limit
     return 0;
 }
 
+static const struct spawn_profile *profile_find(const struct launcher_config *config,
+                                                const char *name)
+{
+    for (size_t i = 0; i < config->profile_count; i++)
+        if (text_equal(config->profiles[i].profile.name, name))
+            return &config->profiles[i].profile;
+    return NULL;
+}
+
+/* Without root the kernel lets nobody become another user: there is nothing to check. */
+static int uid_check(const struct launcher_config *config, const struct spawn_profile *profile,
+                     uid_t uid, struct error *err)
+{
+    if (geteuid() != 0)
+        return 0;
+    if (profile && profile->uid != 0 && uid != profile->uid)
+        return error_set(err, -EPERM,
+                         "uid %u is not the %u that launcher.conf gives the profile %s", uid,
+                         profile->uid, profile->name);
+    if ((!profile || profile->uid == 0) && (uid < config->job_uid_min || uid > config->job_uid_max))
+        return error_set(err, -EPERM,
+                         "uid %u is outside the %u-%u that launcher.conf allows (job_uids)", uid,
+                         config->job_uid_min, config->job_uid_max);
+    return 0;
+}
+
 int ceilings_check(const struct launcher_config *config, const struct spawn_spec *spec,
                    struct error *err)
 {
-    /* Without root the kernel lets nobody become another user: there is nothing to check. */
-    if (geteuid() == 0 && (spec->uid < config->job_uid_min || spec->uid > config->job_uid_max))
-        return error_set(err, -EPERM,
-                         "uid %u is outside the %u-%u that launcher.conf allows (job_uids)",
-                         spec->uid, config->job_uid_min, config->job_uid_max);
+    const struct spawn_profile *profile = NULL;
+    int r;
+
+    if (!text_is_empty(spec->profile)) {
+        profile = profile_find(config, spec->profile);
+        if (!profile)
+            return error_set(err, -EPERM, "launcher.conf has no profile \"%s\"", spec->profile);
+    }
+    r = uid_check(config, profile, spec->uid, err);
+    if (r < 0)
+        return r;
     if (spec->network != SPAWN_NETWORK_NONE && !config->network_host)
         return error_set(err, -EPERM,
                          "the host's network is not allowed by launcher.conf (network_host)");
     for (unsigned limit = 0; limit < _LIMIT_MAX; limit++) {
-        int r = limit_check(&config->ceilings, &spec->limits, limit, err);
+        r = limit_check(&config->ceilings, &spec->limits, limit, err);
 
         if (r < 0)
             return r;

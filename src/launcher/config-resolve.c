@@ -66,6 +66,40 @@ static int resolve_group(const char *name, gid_t *ret, struct error *err)
     return 0;
 }
 
+/* Nobody else's to be given: neither hoistd nor a job of the range may be the same user. */
+static int resolve_profile(const struct launcher_config *config, struct profile_rule *rule,
+                           struct error *err)
+{
+    struct spawn_profile *profile = &rule->profile;
+    int r;
+
+    if (!rule->user)
+        return 0;
+    r = resolve_user(rule->user, &profile->uid, &profile->gid, err);
+    if (r < 0)
+        return r;
+    if (profile->uid == 0 || profile->gid == 0 || profile->uid == config->agent_uid)
+        return error_set(err, -EINVAL, "user: a job runs neither as root nor as hoistd");
+    if (profile->uid >= config->job_uid_min && profile->uid <= config->job_uid_max)
+        return error_set(err, -EINVAL, "user: uid %u lies in job_uids %u-%u", profile->uid,
+                         config->job_uid_min, config->job_uid_max);
+    return 0;
+}
+
+static int resolve_profiles(struct launcher_config *config, struct error *err)
+{
+    for (size_t i = 0; i < config->profile_count; i++) {
+        int r;
+
+        /* The rules were filled where they stand, but a configuration is copied as a whole. */
+        config->profiles[i].profile.binds = config->profiles[i].binds;
+        r = resolve_profile(config, &config->profiles[i], err);
+        if (r < 0)
+            return error_prefix(err, "profile %s", config->profiles[i].profile.name);
+    }
+    return 0;
+}
+
 static int resolve_rootless(struct launcher_config *config, struct error *err)
 {
     uid_t uid = geteuid();
@@ -107,5 +141,7 @@ static int resolve_root(struct launcher_config *config, struct error *err)
 
 int config_resolve(struct launcher_config *config, struct error *err)
 {
-    return geteuid() == 0 ? resolve_root(config, err) : resolve_rootless(config, err);
+    int r = geteuid() == 0 ? resolve_root(config, err) : resolve_rootless(config, err);
+
+    return r < 0 ? r : resolve_profiles(config, err);
 }

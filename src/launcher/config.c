@@ -100,6 +100,27 @@ static int parse_listen_rule(struct launcher_config *config, const struct config
     return 0;
 }
 
+static int parse_profile(struct launcher_config *config, const struct config_key *key,
+                         const char *value, struct error *err)
+{
+    struct profile_rule *rule = &config->profiles[config->profile_count];
+    int r;
+
+    (void)key;
+    if (config->profile_count >= CONFIG_PROFILES_MAX)
+        return error_set(err, -E2BIG, "more than %d profiles", CONFIG_PROFILES_MAX);
+    r = profile_rule_parse(value, rule, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < config->profile_count; i++)
+        if (text_equal(config->profiles[i].profile.name, rule->profile.name)) {
+            profile_rule_done(rule);
+            return error_set(err, -EEXIST, "the name stands for another profile already");
+        }
+    config->profile_count++;
+    return 0;
+}
+
 static int parse_bool(struct launcher_config *config, const struct config_key *key,
                       const char *value, struct error *err)
 {
@@ -227,6 +248,13 @@ static void clear_listen_rules(struct launcher_config *config)
     config->listen_rule_count = 0;
 }
 
+static void clear_profiles(struct launcher_config *config)
+{
+    for (size_t i = 0; i < config->profile_count; i++)
+        profile_rule_done(&config->profiles[i]);
+    config->profile_count = 0;
+}
+
 static void clear_hidden(struct launcher_config *config)
 {
     strv_free(config->hidden);
@@ -291,6 +319,8 @@ static const struct config_key config_keys[] = {
     SIZE("max_swap", LIMIT_SWAP_MAX, "of its swap"),
     KEY("network_host", parse_bool, MEMBER(network_host), "no", "yes|no",
         "may jobs use the host's network"),
+    REPEATED("profile", parse_profile, 0, "RULE", "surroundings that a class may name (repeats)",
+             clear_profiles),
     KEY("reserve_memory", parse_size, MEMBER(reserve_memory), "256MiB", "SIZE",
         "memory of the host that is not for jobs"),
     KEY("reserve_pids", parse_count, MEMBER(reserve_pids), "1024", "N",
@@ -420,6 +450,7 @@ void config_done(struct launcher_config *config)
     free(config->cgroup_root);
     free(config->agent_user);
     free(config->agent_group);
+    clear_profiles(config);
     strv_free(config->hidden);
     strv_free(config->environment);
     strv_free(config->hoistd_args);

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "launcher/listen-rule.h"
+#include "launcher/profile-rule.h"
 #include "wire/limits.h"
 
 struct error;
@@ -19,13 +20,14 @@ struct error;
  *
  * One schema table {key, parser, default} serves the file's `key = value` lines and the command
  * line's `--key value`, whose dashes are the key's underscores. Later wins: default, file, flag. A
- * key that repeats (listen_allow, hide, environment) collects its values instead.
+ * key that repeats (listen_allow, profile, hide, environment) collects its values instead.
  */
 
 #define CONFIG_FILE_DEFAULT "/etc/hoist/launcher.conf"
 #define CONFIG_FILE_MAX     (64 * 1024) /* bytes */
 #define CONFIG_KEYS_MAX     48
 #define CONFIG_RULES_MAX    16
+#define CONFIG_PROFILES_MAX 16 /* as many as Hello tells */
 
 /* Where hoistd is told of every path of its own; a job sees none of these. */
 struct launcher_config {
@@ -41,9 +43,11 @@ struct launcher_config {
     bool network_host;
     struct listen_rule listen_rules[CONFIG_RULES_MAX];
     size_t listen_rule_count; /* 0: any address, unprivileged ports */
-    char **hidden;            /* NULL: none */
-    char **environment;       /* "NAME=VALUE" for hoistd; NULL: none */
-    uint64_t jobs_max;        /* as struct spawn_options has it, these three */
+    struct profile_rule profiles[CONFIG_PROFILES_MAX];
+    size_t profile_count;
+    char **hidden;      /* NULL: none */
+    char **environment; /* "NAME=VALUE" for hoistd; NULL: none */
+    uint64_t jobs_max;  /* as struct spawn_options has it, these three */
     uint64_t reserve_memory;
     uint64_t reserve_pids;
     struct limits ceilings; /* those `given` */

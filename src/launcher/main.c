@@ -142,7 +142,8 @@ static int run(struct launcher *launcher, int signalfd)
 static int make_spawn_context(const struct launcher_config *config, struct spawn_context **ret,
                               struct error *err)
 {
-    struct spawn_options options = {
+    const struct spawn_profile *profiles[CONFIG_PROFILES_MAX];
+    const struct spawn_options options = {
         .cgroup_root = config->cgroup_root,
         .init_path = config->init,
         .agent_uid = config->agent_uid,
@@ -153,8 +154,12 @@ static int make_spawn_context(const struct launcher_config *config, struct spawn
         .job_uid_min = config->job_uid_min,
         .job_uid_max = config->job_uid_max,
         .hidden = (const char *const *)config->hidden,
+        .profiles = profiles,
+        .profile_count = config->profile_count,
     };
 
+    for (size_t i = 0; i < config->profile_count; i++)
+        profiles[i] = &config->profiles[i].profile;
     return spawn_context_new(&options, ret, err);
 }
 

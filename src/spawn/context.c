@@ -19,6 +19,7 @@
 #include "linux/open-places.h"
 #include "linux/privileges.h"
 #include "linux/sealed-memfd.h"
+#include "spawn/context-profile.h"
 #include "spawn/disk-limits.h"
 #include "spawn/job-limits.h"
 #include "spawn/profile.h"
@@ -225,7 +226,7 @@ static void note_place(const char *path, void *data)
 
 static int add_open_places(struct spawn_context *context)
 {
-    struct open_finding finding = {.view = &context->view};
+    struct open_finding finding = {.view = &context->profiles[0].view};
     const struct open_places places = {place_is_hidden, note_place, &finding};
 
     if (open_places_bound(&places) < 0 || finding.count == 0)
@@ -307,10 +308,7 @@ static int context_fill_images(struct spawn_context *context, const struct spawn
     if (context->null < 0)
         return error_set(err, -errno, "can't open /dev/null: %s", strerror(errno));
     r = syscall_filter_compile(profile_default.calls, &context->filter, err);
-    if (r < 0)
-        return r;
-    return host_view_make("/", profile_default.own_places, profile_default.hidden, options->hidden,
-                          &context->view, err);
+    return r < 0 ? r : context_profiles_make(context, options, err);
 }
 
 static int context_fill_limits(struct spawn_context *context, const char *root, struct error *err)
@@ -387,7 +385,7 @@ struct spawn_context *spawn_context_free(struct spawn_context *context)
     disk_set_done(&context->disks);
     fd_close(context->mounts_fd);
     fd_close(context->sysfs_fd);
-    host_view_done(&context->view);
+    context_profiles_done(context);
     syscall_filter_done(&context->filter);
     fd_close(context->program);
     fd_close(context->null);

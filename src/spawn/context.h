@@ -11,6 +11,14 @@
 #include "spawn/host-view.h"
 
 struct error;
+struct spawn_profile;
+struct spawn_spec;
+
+/* A profile with what its root shows. */
+struct context_profile {
+    const struct spawn_profile *given; /* borrowed; of the default one all is zero */
+    struct host_view view;
+};
 
 /*
  * What src/spawn keeps from one start to the next. Private to this folder; spawn/spawn.h says what
@@ -36,13 +44,21 @@ struct spawn_context {
     uint64_t open_files;   /* the largest RLIMIT_NOFILE that we can give; UINT64_MAX: any */
     uint64_t core_size;
 
-    struct host_view view; /* which of the host's directories jobs see */
+    struct context_profile *profiles; /* the default one first */
+    size_t profile_count;
     struct syscall_filter filter;
     int program; /* hoist-init's image */
     int null;    /* /dev/null, for its standard descriptors */
 
     char **degradations;
 };
+
+/* The profile that a specification names; NULL: there is none of that name. */
+const struct context_profile *context_profile_find(const struct spawn_context *context,
+                                                   const char *name);
+
+/* The job shares the host's network. */
+bool context_network_is_hosts(const struct context_profile *profile, const struct spawn_spec *spec);
 
 /*
  * Makes the cgroup root, or makes it anew: another agent that used the same one may have removed it

@@ -15,6 +15,7 @@
 #include "linux/cgroup-tree.h"
 #include "linux/disks.h"
 #include "linux/mount-table.h"
+#include "spawn/context-profile.h"
 #include "spawn/context.h"
 #include "wire/limits.h"
 
@@ -27,9 +28,7 @@
 
 static bool mount_is_shown(const struct mount_entry *entry, void *data)
 {
-    const struct host_view *view = data;
-
-    return text_equal(entry->target, "/") || host_view_shows(view, entry->target);
+    return context_shows_mount(data, entry);
 }
 
 /* Asked anew each time: the answer is what has changed since it was asked last. */
@@ -58,7 +57,7 @@ int disk_limits_refresh(struct spawn_context *context, struct error *err)
     (void)mounts_have_changed(context); /* from here on */
     r = mount_table_read(&table, err);
     if (r >= 0)
-        r = disk_set_find(&table, context->sysfs_fd, mount_is_shown, &context->view, &disks, err);
+        r = disk_set_find(&table, context->sysfs_fd, mount_is_shown, context, &disks, err);
     if (r < 0)
         return r;
     disk_set_done(&context->disks);

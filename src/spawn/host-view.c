@@ -20,6 +20,7 @@
 static void host_entry_done(struct host_entry *entry)
 {
     free(entry->path);
+    free(entry->source);
     free(entry->link);
     *entry = (struct host_entry){0};
 }
@@ -48,15 +49,20 @@ static void closedirp(DIR **dir)
 }
 
 /* The entry `name` of the directory `dir_fd`. 0: nothing for jobs (a file, or gone meanwhile). */
-static int entry_examine(int dir_fd, const char *name, struct host_entry *ret)
+static int entry_examine(const char *root, int dir_fd, const char *name, struct host_entry *ret)
 {
-    struct host_entry entry = {.path = text_format("/%s", name)};
+    struct host_entry entry = {
+        .path = text_format("/%s", name),
+        .source = text_format("%s/%s", text_equal(root, "/") ? "" : root, name),
+    };
     char link[PATH_MAX];
     struct stat stat;
     ssize_t size;
 
-    if (!entry.path)
+    if (!entry.path || !entry.source) {
+        host_entry_done(&entry);
         return -ENOMEM;
+    }
     if (fstatat(dir_fd, name, &stat, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
         stat.st_mode = 0;
     if (S_ISDIR(stat.st_mode)) {
@@ -93,7 +99,7 @@ static int entries_read(const char *root, const char *const *own, struct host_vi
 
         if (text_equal(entry->d_name, ".") || text_equal(entry->d_name, ".."))
             continue;
-        r = entry_examine(dirfd(dir), entry->d_name, next);
+        r = entry_examine(root, dirfd(dir), entry->d_name, next);
         if (r < 0)
             return r;
         if (r > 0 && list_has(own, next->path))

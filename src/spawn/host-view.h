@@ -27,8 +27,9 @@ enum host_entry_kind {
 
 struct host_entry {
     enum host_entry_kind kind;
-    char *path; /* "/usr"; owned */
-    char *link; /* what a link holds; owned */
+    char *path;   /* "/usr", as jobs see it; owned */
+    char *source; /* where it is on the host; owned */
+    char *link;   /* what a link holds; owned */
 };
 
 struct host_view {

@@ -42,10 +42,14 @@ static int check_command(const struct spawn_spec *spec, struct error *err)
     return 0;
 }
 
-static int check_uid(const struct spawn_context *context, uid_t uid, struct error *err)
+static int check_uid(const struct spawn_context *context, const struct spawn_profile *profile,
+                     uid_t uid, struct error *err)
 {
-    if (context->rootless)
+    if (context->rootless || (profile->uid != 0 && uid == profile->uid))
         return 0;
+    if (profile->uid != 0)
+        return error_set(err, -EPERM, "jobs of the profile %s run as uid %u, not as %u",
+                         profile->name, (unsigned)profile->uid, (unsigned)uid);
     if (uid == 0 || uid == context->agent_uid || uid < context->job_uid_min ||
         uid > context->job_uid_max)
         return error_set(err, -EPERM, "jobs may not run as uid %u", (unsigned)uid);
@@ -79,8 +83,11 @@ static int check_limits(const struct limits *limits, struct error *err)
 
 int job_check(const struct spawn_context *context, const struct spawn_spec *spec, struct error *err)
 {
+    const struct context_profile *profile = context_profile_find(context, spec->profile);
     int r;
 
+    if (!profile)
+        return error_set(err, -EPERM, "there is no profile \"%s\"", spec->profile);
     if (id_is_nil(&spec->id))
         return error_set(err, -EINVAL, "the job has no id");
     if (!spawn_group_is_valid(spec->group))
@@ -91,7 +98,7 @@ int job_check(const struct spawn_context *context, const struct spawn_spec *spec
         return error_set(err, -EINVAL, "there is no signal %d", spec->stop_signal);
     r = check_command(spec, err);
     if (r >= 0)
-        r = check_uid(context, spec->uid, err);
+        r = check_uid(context, profile->given, spec->uid, err);
     if (r >= 0)
         r = check_limits(&spec->limits, err);
     return r;

@@ -110,6 +110,7 @@ static const struct profile_row rows[] = {
      .step = {MOUNT("tmpfs", "/var/tmp", "mode=1777", WRITABLE), .flags = PLAN_STEP_OPTIONAL}},
     DIRECTORY(PROFILE_HOME),
     FILL(PROFILE_JOB_OWNED, MOUNT("tmpfs", PROFILE_HOME, "mode=0700", WRITABLE)),
+    {.fill = PROFILE_BINDS},
     STEP(.op = PLAN_ATTRIBUTES, .target = "/", .attributes = MOUNT_ATTR_RDONLY),
 
     STEP(.op = PLAN_HOSTNAME, .source = "sandbox"),

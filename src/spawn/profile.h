@@ -29,6 +29,7 @@ enum profile_fill {
     PROFILE_JOB_SPACE, /* a tmpfs of the job's: its memory limit is the size, unless the row has one
                         */
     PROFILE_JOB_OWNED, /* the same, and it belongs to the job's uid */
+    PROFILE_BINDS,     /* in place of the step: what the profile in use shows besides */
 };
 
 struct profile_row {

@@ -28,8 +28,10 @@
 
 static uint64_t namespaces_of(const struct spawn_context *context, const struct spawn_spec *spec)
 {
+    const struct context_profile *profile = context_profile_find(context, spec->profile);
+
     return CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |
-           (spec->network == SPAWN_NETWORK_HOST ? 0u : CLONE_NEWNET) |
+           (context_network_is_hosts(profile, spec) ? 0u : CLONE_NEWNET) |
            (context->rootless ? CLONE_NEWUSER : 0u);
 }
 
@@ -102,7 +104,8 @@ static int job_start(const struct spawn_context *context, const struct spawn_spe
     if (r < 0)
         return r;
 
-    plan_fd = job_plan_make(context, &profile_default, spec, cgroups->cmd >= 0, err);
+    plan_fd = job_plan_make(context, &profile_default, context_profile_find(context, spec->profile),
+                            spec, cgroups->cmd >= 0, err);
     *ret_failure =
         plan_fd == -E2BIG || plan_fd == -EINVAL ? SPAWN_FAILURE_REFUSED : SPAWN_FAILURE_SPAWN;
     if (plan_fd < 0)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,6 +27,29 @@ struct error;
  */
 
 struct spawn_context;
+
+/* A directory or file of the host that jobs of a profile see, too. */
+struct spawn_bind {
+    const char *source; /* absolute, of the host */
+    const char *target; /* absolute, in the job's root: right below "/", or a place that is there */
+    bool writable;
+};
+
+/*
+ * Surroundings beside the default ones: what differs. Everything is borrowed and must outlive the
+ * context.
+ */
+struct spawn_profile {
+    const char *name;
+    const char *rootfs; /* its top-level directories instead of the host's; NULL: the host's */
+    bool rootfs_writable;
+    bool network_host; /* the host's network instead of one of its own */
+    bool userns; /* the command is root in a user namespace of its own, without capabilities */
+    uid_t uid;   /* always this one, outside of the range for jobs; 0: one of the range */
+    gid_t gid;
+    const struct spawn_bind *binds;
+    size_t bind_count;
+};
 
 struct spawn_options {
     /*
@@ -60,6 +84,9 @@ struct spawn_options {
      * look empty, files too; what doesn't exist when the context is made is passed over.
      */
     const char *const *hidden;
+
+    const struct spawn_profile *const *profiles; /* that a specification may name */
+    size_t profile_count;
 };
 
 /*

@@ -20,6 +20,7 @@ void job_spec_done(struct job_spec *spec)
     strv_free(spec->env);
     free(spec->cwd);
     free(spec->job_class);
+    free(spec->profile);
     *spec = JOB_SPEC_NULL;
 }
 
@@ -43,7 +44,7 @@ int job_spec_copy(const struct job_spec *spec, struct job_spec *ret)
 {
     _cleanup_job_spec_ struct job_spec copy = *spec;
 
-    copy.display_name = copy.command = copy.cwd = copy.job_class = NULL;
+    copy.display_name = copy.command = copy.cwd = copy.job_class = copy.profile = NULL;
     copy.args = copy.env = NULL;
     copy.labels = NULL;
     copy.label_count = 0;
@@ -51,7 +52,8 @@ int job_spec_copy(const struct job_spec *spec, struct job_spec *ret)
         stored_copy_text(spec->command, &copy.command) < 0 ||
         stored_copy_list(spec->args, &copy.args) < 0 ||
         stored_copy_list(spec->env, &copy.env) < 0 || stored_copy_text(spec->cwd, &copy.cwd) < 0 ||
-        stored_copy_text(spec->job_class, &copy.job_class) < 0 || copy_labels(spec, &copy) < 0)
+        stored_copy_text(spec->job_class, &copy.job_class) < 0 ||
+        stored_copy_text(spec->profile, &copy.profile) < 0 || copy_labels(spec, &copy) < 0)
         return -ENOMEM;
     *ret = copy;
     copy = JOB_SPEC_NULL;

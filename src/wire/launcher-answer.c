@@ -24,6 +24,8 @@ struct answer_parts {
             Hoist__Internal__HelloAnswer message;
             struct codec_limits ceilings;
             ProtobufCBinaryData lacks[LAUNCHER_LACKS_MAX];
+            Hoist__Internal__Profile profiles[LAUNCHER_PROFILES_MAX];
+            Hoist__Internal__Profile *pointers[LAUNCHER_PROFILES_MAX];
         } hello;
         struct {
             Hoist__Internal__SpawnAnswer message;
@@ -127,6 +129,14 @@ static void put_hello(const struct launcher_answer *answer, struct answer_parts 
     message->n_degradations = MIN(hello->lack_count, (size_t)LAUNCHER_LACKS_MAX);
     for (size_t i = 0; i < message->n_degradations; i++)
         parts->hello.lacks[i] = codec_put_text(hello->lacks[i]);
+    message->profiles = parts->hello.pointers;
+    message->n_profiles = MIN(hello->profile_count, (size_t)LAUNCHER_PROFILES_MAX);
+    for (size_t i = 0; i < message->n_profiles; i++) {
+        parts->hello.profiles[i] = (Hoist__Internal__Profile)HOIST__INTERNAL__PROFILE__INIT;
+        parts->hello.profiles[i].name = codec_put_text(hello->profiles[i].name);
+        parts->hello.profiles[i].uid = hello->profiles[i].uid;
+        parts->hello.pointers[i] = &parts->hello.profiles[i];
+    }
     parts->message.hello = message;
 }
 
@@ -159,6 +169,24 @@ static int get_hello_texts(const Hoist__Internal__HelloAnswer *message, struct l
     return 0;
 }
 
+static int get_hello_profiles(const Hoist__Internal__HelloAnswer *message,
+                              struct launcher_hello *ret, struct error *err)
+{
+    if (message->n_profiles > LAUNCHER_PROFILES_MAX)
+        return error_set(err, -EPROTO, "%zu profiles, at most %d are told", message->n_profiles,
+                         LAUNCHER_PROFILES_MAX);
+    ret->profile_count = message->n_profiles;
+    for (size_t i = 0; i < ret->profile_count; i++) {
+        int r = codec_get_text(&message->profiles[i]->name, ret->profiles[i].name,
+                               sizeof(ret->profiles[i].name), "the name of a profile", err);
+
+        if (r < 0)
+            return r;
+        ret->profiles[i].uid = message->profiles[i]->uid;
+    }
+    return 0;
+}
+
 static int get_hello(const Hoist__Internal__Answer *message, struct launcher_answer *ret,
                      struct error *err)
 {
@@ -178,7 +206,8 @@ static int get_hello(const Hoist__Internal__Answer *message, struct launcher_ans
     r = codec_get_limits(hello->ceilings, &ret->hello.ceilings, err);
     if (r < 0)
         return r;
-    return get_hello_texts(hello, &ret->hello, err);
+    r = get_hello_profiles(hello, &ret->hello, err);
+    return r < 0 ? r : get_hello_texts(hello, &ret->hello, err);
 }
 
 /* --- Spawn ----------------------------------------------------------------------------------- */

@@ -32,8 +32,9 @@
 #define LAUNCHER_ADDRESS_MAX  128          /* for people: "192.0.2.1:7443" */
 #define LAUNCHER_VERSION_MAX  64           /* "0.1.0" */
 #define LAUNCHER_PATH_MAX     1024         /* of the cgroup mount and root */
-#define LAUNCHER_LACKS_MAX    16           /* degradations told; more are left out */
-#define LAUNCHER_PAGE_MAX     256          /* jobs of one ListGroups answer */
+#define LAUNCHER_PROFILES_MAX 16
+#define LAUNCHER_LACKS_MAX    16  /* degradations told; more are left out */
+#define LAUNCHER_PAGE_MAX     256 /* jobs of one ListGroups answer */
 #define LAUNCHER_DURATION_MAX (UINT64_C(366) * 24 * 3600 * USEC_PER_SEC) /* timeout, grace */
 
 /* A Spawn at all its limits takes 141 KiB; the largest answer, a full page, 29 KiB. */
@@ -120,6 +121,11 @@ struct launcher_hello {
     bool network_host;      /* SPAWN_NETWORK_HOST is allowed */
     struct limits ceilings; /* the largest value allowed of each limit that is `given` */
     uint32_t enforceable;   /* LIMIT_BIT()s of the limits that can be put into force here */
+    size_t profile_count;
+    struct launcher_profile {
+        char name[SPAWN_PROFILE_MAX];
+        uid_t uid;                     /* of all its jobs; 0: one of the range */
+    } profiles[LAUNCHER_PROFILES_MAX]; /* that Spawn may name */
     size_t lack_count;
     char lacks[LAUNCHER_LACKS_MAX][ERROR_TEXT_MAX]; /* one sentence for each degradation */
 };

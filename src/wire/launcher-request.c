@@ -89,6 +89,8 @@ static int spawn_check(const struct spawn_spec *spec, struct error *err)
     r = command_check(spec, err);
     if (r < 0)
         return r;
+    if (spec->profile && strlen(spec->profile) >= SPAWN_PROFILE_MAX)
+        return error_set(err, -EINVAL, "the name of a profile is too long");
     if (spec->uid == (uid_t)-1)
         return error_set(err, -EINVAL, "the uid of a job is no uid");
     if ((unsigned)spec->network >= _SPAWN_NETWORK_MAX)
@@ -181,6 +183,7 @@ static void put_spawn(const struct spawn_spec *spec, struct request_parts *parts
     message->env = parts->spawn.env;
     message->n_env = put_list(spec->env, parts->spawn.env);
     message->cwd = codec_put_text(spec->cwd);
+    message->profile = codec_put_text(spec->profile ?: "");
     message->uid = spec->uid;
     message->network = spec->network;
     codec_put_limits(&spec->limits, &parts->spawn.limits);
@@ -320,8 +323,8 @@ static int get_spawn_texts(const Hoist__Internal__Spawn *message, struct launche
                            struct error *err)
 {
     size_t pointers = (message->n_argv + 1 + message->n_env + 1) * sizeof(char *);
-    size_t texts = LAUNCHER_TEXT_MAX + LAUNCHER_CWD_MAX + SPAWN_GROUP_MAX;
-    char **argv, **env, *cwd, *group;
+    size_t texts = LAUNCHER_TEXT_MAX + LAUNCHER_CWD_MAX + SPAWN_GROUP_MAX + SPAWN_PROFILE_MAX;
+    char **argv, **env, *cwd, *group, *profile;
     struct text_block block;
     int r;
 
@@ -347,6 +350,10 @@ static int get_spawn_texts(const Hoist__Internal__Spawn *message, struct launche
     r = block_add(&block, &message->group, "the group", &group, err);
     if (r < 0)
         return r;
+    r = block_add(&block, &message->profile, "the profile", &profile, err);
+    if (r < 0)
+        return r;
+    ret->spawn.profile = profile;
     ret->spawn.argv = argv;
     ret->spawn.env = env;
     ret->spawn.cwd = cwd;

@@ -142,7 +142,10 @@ enum plan_flags {
     PLAN_MERGED = 1 << 0,     /* stdout and stderr share one pipe, recorded as stdout */
     PLAN_ROOTLESS = 1 << 1,   /* setgroups(2) and changes of uid are not possible */
     PLAN_HAS_CGROUP = 1 << 2, /* PLAN_FD_CGROUP is there; the command is cloned into it */
-    _PLAN_FLAGS_ALL = (1 << 3) - 1,
+    /* The command is uid 0 of a user namespace of its own, in which there is no other: job_uid
+     * and job_gid are what it is outside. Not with PLAN_ROOTLESS. */
+    PLAN_USER_NAMESPACE = 1 << 3,
+    _PLAN_FLAGS_ALL = (1 << 4) - 1,
 };
 
 /* What is there exactly once. */

@@ -20,6 +20,8 @@
 
 #define SPAWN_GROUP_MAX 66 /* "p-" and a principal of at most 63 characters, and the NUL */
 
+#define SPAWN_PROFILE_MAX 64 /* 63 characters and the NUL */
+
 enum spawn_network {
     SPAWN_NETWORK_NONE, /* own network namespace, loopback only */
     SPAWN_NETWORK_HOST,
@@ -27,12 +29,13 @@ enum spawn_network {
 };
 
 struct spawn_spec {
-    struct id id;      /* the job's; names its cgroup */
-    const char *group; /* "p-<principal>": the cgroup of all jobs of one principal */
-    char *const *argv; /* NULL-terminated, at least one; argv[0] is a path or is found in PATH */
-    char *const *env;  /* "K=V", complete: nothing is added later */
-    const char *cwd;   /* absolute, inside the job's root; "": the job's own writable directory */
-    uid_t uid;         /* of the command, as user and as group */
+    struct id id;        /* the job's; names its cgroup */
+    const char *group;   /* "p-<principal>": the cgroup of all jobs of one principal */
+    char *const *argv;   /* NULL-terminated, at least one; argv[0] is a path or is found in PATH */
+    char *const *env;    /* "K=V", complete: nothing is added later */
+    const char *cwd;     /* absolute, inside the job's root; "": the job's own writable directory */
+    uid_t uid;           /* of the command, as user and as group */
+    const char *profile; /* by name; "" or NULL: the default one */
     enum spawn_network network;
     struct limits limits;
     bool warn_unenforced; /* start although a limit can't be enforced, and report it */

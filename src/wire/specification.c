@@ -74,6 +74,7 @@ static void store_spec_values(const struct job_spec *spec, StoredSpecification *
     message->command = stored_bytes(spec->command);
     message->cwd = stored_bytes(spec->cwd);
     message->job_class = stored_text(spec->job_class);
+    message->profile = stored_text(spec->profile);
     message->warn_unenforced = spec->warn_unenforced;
     message->network = (uint32_t)spec->network;
     message->timeout_usec = spec->timeout;
@@ -147,7 +148,9 @@ static int read_spec_texts(const StoredSpecification *message, struct job_spec *
         return r;
     spec->display_name = strdup(message->display_name);
     spec->job_class = strdup(message->job_class);
-    return spec->display_name && spec->job_class ? read_labels(message, spec) : -ENOMEM;
+    spec->profile = strdup(message->profile);
+    return spec->display_name && spec->job_class && spec->profile ? read_labels(message, spec)
+                                                                  : -ENOMEM;
 }
 
 static int read_spec(const StoredSpecification *message, struct job_spec *spec)

@@ -38,6 +38,8 @@ struct job_spec {
     char **env;    /* "NAME=value"; in what was stored and in snapshots "NAME" alone */
     char *cwd;     /* "": the job's own writable directory */
     char *job_class;
+    char *profile;     /* of the launcher's; "": the default one */
+    uid_t profile_uid; /* that the profile's jobs have; 0: one of the pool */
     struct limits limits;
     bool warn_unenforced; /* start although a limit can't be enforced, and say so */
     enum spawn_network network;

@@ -59,8 +59,14 @@ static int draft_specification(struct worker *worker, const struct worker_caller
     return ret->created_by && ret->request_id ? 0 : -ENOMEM;
 }
 
-static int take_uid(struct worker *worker, uid_t *ret)
+/* That of a profile is nobody's to take: it lies outside of the pool, and giving it back does
+ * nothing. */
+static int take_uid(struct worker *worker, const struct job_spec *spec, uid_t *ret)
 {
+    if (spec->profile_uid != 0) {
+        *ret = spec->profile_uid;
+        return 0;
+    }
     if (worker->uids.count > 0)
         return uid_pool_take(&worker->uids, ret);
     *ret = worker->uid_fixed;
@@ -159,6 +165,7 @@ static int ask_spawner(struct job *job, const struct job_files *files)
         .cwd = spec->cwd ? spec->cwd : "",
         .uid = job->specification.uid,
         .network = spec->network,
+        .profile = spec->profile,
         .limits = spec->limits,
         .warn_unenforced = spec->warn_unenforced,
         .timeout = spec->timeout,
@@ -212,7 +219,8 @@ static struct job *make_job(struct worker *worker, struct specification *specifi
     struct error err;
     int r;
 
-    if (worker->living >= worker->jobs_max || take_uid(worker, &specification->uid) < 0) {
+    if (worker->living >= worker->jobs_max ||
+        take_uid(worker, &specification->spec, &specification->uid) < 0) {
         failure_set(failure, -EUSERS, HOIST_REASON_TOO_MANY_JOBS,
                     "%zu jobs are living, which is all that this agent has room for",
                     worker->living);

@@ -100,7 +100,7 @@ class HostileHoistd:
 
     def remove_cgroups(self):
         """Of jobs that were started: no hoistd is left to ask for it."""
-        if self.cgroups and os.path.isdir(self.cgroups):
+        if self.cgroups and os.path.exists(f"{self.cgroups}/cgroup.kill"):
             with open(f"{self.cgroups}/cgroup.kill", "w") as file:
                 file.write("1")
             cgroup_empty(self.cgroups)

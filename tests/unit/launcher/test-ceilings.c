@@ -57,6 +57,28 @@ static void test_ceilings_check_uids(void **unused)
     refuse(&config, &spec, "uid 0 is outside");
 }
 
+static void test_ceilings_check_profiles(void **unused)
+{
+    struct launcher_config config = some_config();
+    struct spawn_spec spec = some_spec;
+
+    config.profiles[config.profile_count++].profile = (struct spawn_profile){.name = "pool"};
+    config.profiles[config.profile_count++].profile =
+        (struct spawn_profile){.name = "user", .uid = 990, .gid = 990};
+    spec.profile = "missing";
+    refuse(&config, &spec, "no profile \"missing\"");
+    if (geteuid() != 0)
+        skip();
+    spec.profile = "pool";
+    allow(&config, &spec);
+    spec.uid = 990;
+    refuse(&config, &spec, "job_uids");
+    spec.profile = "user";
+    allow(&config, &spec);
+    spec.uid = 100000;
+    refuse(&config, &spec, "not the 990");
+}
+
 static void test_ceilings_check_network(void **unused)
 {
     struct launcher_config config = some_config();
@@ -121,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ceilings_check_uids),
+        cmocka_unit_test(test_ceilings_check_profiles),
         cmocka_unit_test(test_ceilings_check_network),
         cmocka_unit_test(test_ceilings_check_limits),
         cmocka_unit_test(test_ceilings_check_knows_what_zero_and_absence_mean),
