@@ -24,9 +24,9 @@
 #define BLOCK_MIN UINT64_C(4096)
 #define BLOCK_MAX UINT64_C(65536)
 
-/* What is dropped at once: a part of the cap, so that there are few system calls, and a small one,
- * so that what is kept is never much less than the cap allows. */
-#define STEPS 64
+/* At once a 64th of the cap is dropped, so that what is kept is never much less than it allows; but
+ * so much at least, or a job would wait for the disk, where the header goes, all the time. */
+#define STEP_MIN (UINT64_C(256) * 1024)
 
 #define SCAN_BATCH 128 /* entries */
 
@@ -232,15 +232,16 @@ static int drop(struct output_cap *cap, struct output_writer *writer, uint64_t n
 
 int output_cap_make_room(struct output_cap *cap, struct output_writer *writer, size_t size)
 {
-    uint64_t wanted, step = cap->limit / STEPS;
+    uint64_t wanted, limit = cap->limit, step;
     int r;
 
-    if (cap->limit == 0 || cap->policy != OUTPUT_CAP_KEEP_ENDS)
+    if (limit == 0 || cap->policy != OUTPUT_CAP_KEEP_ENDS)
         return 0;
     r = punch_gap(cap, writer); /* what a full disk has held up the last time */
     wanted = used(cap, writer) + cost(size);
-    if (r != 0 || wanted <= cap->limit)
+    if (r != 0 || wanted <= limit)
         return r;
-    r = drop(cap, writer, MAX(wanted - cap->limit, step));
+    step = MAX(limit / 64, MIN(STEP_MIN, limit / 8));
+    r = drop(cap, writer, MAX(wanted - limit, step));
     return r != 0 ? r : punch_gap(cap, writer);
 }

@@ -100,7 +100,7 @@ def test_endless_output_on_a_small_disk_keeps_both_ends(alice, disk):
     end, gaps, rest = follow(alice.jobs.StreamOutput(name=job.name), 0)
     assert gaps == [(output.gap_start, output.gap_end)] and end == output.end_offset
     assert CAP // 4 - (128 << 10) <= output.gap_start <= CAP // 4
-    assert CAP - (512 << 10) <= output.gap_start + len(rest) <= CAP
+    assert CAP - (640 << 10) <= output.gap_start + len(rest) <= CAP
     tail = alice.output(job, tail_lines=1000).data
     assert tail == rest[-len(tail):] and tail.count(b"\n") in (999, 1000)
     alice.jobs.DeleteJob(name=job.name)

@@ -135,7 +135,7 @@ static void test_output_cap_keeps_the_first_quarter_and_the_last_three(void **un
         assert_in_range(disk_use(&fixture), 0, CAP + SLACK);
     }
     got = check_reading(&fixture);
-    assert_in_range(got, CAP - CAP / 64 - 2 * PIECE, CAP);
+    assert_in_range(got, CAP - 3 * PIECE, CAP);
     assert_in_range(fixture.writer.header.gap.start, CAP / 4 - 2 * OUTPUT_ENTRY_BYTES_MAX, CAP / 4);
     check_totals(&fixture);
     assert_int_equal(output_writer_finish(&fixture.writer, 1000), 0);

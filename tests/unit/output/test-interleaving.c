@@ -5,12 +5,16 @@
 
 #include "base/crc32c.h"
 #include "fixture.h"
+#include "output/cap.h"
+#include "output/seal.h"
 #include "output/watch.h"
 
 /*
- * Properties: whatever the order in which a writer writes and readers read, stop and resume, every
- * reader ends with the same bytes. In one thread with a seeded generator, so that a failure
- * repeats; and with a real writer beside real readers, where the kernel does the interleaving.
+ * Properties: whatever the order in which a writer writes and readers read, stop and resume, and
+ * whether it comes to its end or is killed, every reader ends with the same bytes; where a cap
+ * drops some under them, with the same bytes but those that the gap names. In one thread with a
+ * seeded generator, so that a failure repeats; and with a real writer beside real readers, where
+ * the kernel does the interleaving.
  */
 
 #define ROUNDS  12
@@ -44,6 +48,7 @@ struct client {
     uint64_t offset;
     uint32_t crc;
     uint64_t bytes;
+    bool gapped; /* it was told that bytes are gone */
 };
 
 static void reference_make_room(struct reference *reference, size_t size)
@@ -57,7 +62,8 @@ static void reference_make_room(struct reference *reference, size_t size)
     assert_non_null(reference->streams);
 }
 
-static void reference_grow(struct reference *reference, struct fixture *fixture, usec_t now)
+static void reference_grow(struct reference *reference, struct fixture *fixture,
+                           struct output_cap *cap, usec_t now)
 {
     static uint8_t piece[150000]; /* as the last one left it, with a few changes */
     size_t size = random_below(6) ? random_below(300) : random_below(sizeof(piece));
@@ -69,6 +75,7 @@ static void reference_grow(struct reference *reference, struct fixture *fixture,
     memcpy(reference->bytes + reference->size, piece, size);
     memset(reference->streams + reference->size, (int)stream, size);
     reference->size += size;
+    assert_int_equal(output_cap_make_room(cap, &fixture->writer, size), 0);
     fixture_append(fixture, stream, piece, size, now);
 }
 
@@ -105,6 +112,11 @@ static bool client_read(struct client *client, struct fixture *fixture,
         client->crc = crc32c(client->crc, buffer, chunk.size);
         client->bytes += chunk.size;
         client->offset = chunk.offset + chunk.size;
+    } else if (r == OUTPUT_GAP) {
+        assert_true(chunk.offset >= fixture->writer.header.gap.start);
+        assert_true(chunk.gap_end <= fixture->writer.header.gap.end); /* as it was a while ago */
+        client->offset = chunk.gap_end;
+        client->gapped = true;
     } else if (r != -EAGAIN) {
         assert_true(r == OUTPUT_AT_END || r == OUTPUT_COMPLETE);
     }
@@ -113,7 +125,29 @@ static bool client_read(struct client *client, struct fixture *fixture,
     return r == OUTPUT_COMPLETE;
 }
 
-static void round_run(uint64_t seed)
+/* Reads all again, in one go: the same bytes but the gap. */
+static void check_whole(struct fixture *fixture, const struct reference *reference)
+{
+    const struct output_gap *gap = &fixture->writer.header.gap;
+    struct client client = {.streams = OUTPUT_STREAMS_ALL};
+
+    while (!client_read(&client, fixture, reference))
+        ;
+    output_reader_close(client.reader);
+    assert_int_equal(client.gapped, gap->end > gap->start);
+    assert_int_equal(client.bytes, reference->size - (gap->end - gap->start));
+}
+
+/* How the output ends: by its writer, or because that was killed. */
+static void round_end(struct fixture *fixture, bool killed, usec_t now)
+{
+    if (killed)
+        assert_int_equal(output_seal(&fixture->files, now, NULL), 0);
+    else
+        assert_int_equal(output_writer_finish(&fixture->writer, now), 0);
+}
+
+static void round_run(uint64_t seed, uint64_t limit, bool killed)
 {
     static const unsigned choices[] = {
         OUTPUT_STREAMS_ALL,
@@ -123,10 +157,13 @@ static void round_run(uint64_t seed)
     struct fixture fixture;
     struct reference reference = {};
     struct client clients[READERS] = {};
+    struct output_cap cap;
     usec_t now = 1;
 
     random_state = seed * 0x9e3779b97f4a7c15u + 1;
     fixture_begin(&fixture, false);
+    assert_int_equal(output_cap_init(&cap, limit, 0, OUTPUT_CAP_KEEP_ENDS, &fixture.writer, NULL),
+                     0);
     for (unsigned i = 0; i < READERS; i++) {
         clients[i].streams = choices[i % ARRAY_SIZE(choices)];
         clients[i].flags = (unsigned)random_below(4);
@@ -134,17 +171,20 @@ static void round_run(uint64_t seed)
     for (unsigned step = 0; step < STEPS; step++) {
         now += random_below(3000);
         if (random_below(3) == 0)
-            reference_grow(&reference, &fixture, now);
+            reference_grow(&reference, &fixture, &cap, now);
         else
             (void)client_read(&clients[random_below(READERS)], &fixture, &reference);
     }
-    assert_int_equal(output_writer_finish(&fixture.writer, now), 0);
+    round_end(&fixture, killed, now);
     for (unsigned i = 0; i < READERS; i++) {
         while (!client_read(&clients[i], &fixture, &reference))
             ;
-        assert_int_equal(clients[i].crc, reference_crc(&reference, clients[i].streams));
+        if (!clients[i].gapped)
+            assert_int_equal(clients[i].crc, reference_crc(&reference, clients[i].streams));
         output_reader_close(clients[i].reader);
     }
+    check_whole(&fixture, &reference);
+    assert_int_equal(fixture.writer.header.gap.end > 0, limit > 0);
     free(reference.bytes);
     free(reference.streams);
     fixture_end(&fixture);
@@ -154,7 +194,14 @@ static void test_output_reads_are_the_same_in_any_order(void **unused)
 {
     (void)unused;
     for (uint64_t seed = 1; seed <= ROUNDS; seed++)
-        round_run(seed);
+        round_run(seed, 0, seed % 2);
+}
+
+static void test_output_reads_are_the_same_but_the_gap_in_any_order(void **unused)
+{
+    (void)unused;
+    for (uint64_t seed = 1; seed <= ROUNDS; seed++)
+        round_run(seed, OUTPUT_CAP_MIN, seed % 2);
 }
 
 /* Bytes that can be told from their offset. */
@@ -182,6 +229,7 @@ static const char *race_read_all(struct output_reader *reader, struct output_wat
     static _Thread_local uint8_t buffer[65536];
     struct pollfd source = {.fd = output_watch_fd(watch), .events = POLLIN};
     struct output_chunk chunk;
+    uint64_t dropped = 0;
     int r;
 
     while ((r = output_reader_next(reader, false, buffer, sizeof(buffer), &chunk, NULL)) !=
@@ -191,11 +239,12 @@ static const char *race_read_all(struct output_reader *reader, struct output_wat
         for (size_t i = 0; r == OUTPUT_CHUNK && i < chunk.size; i++)
             if (buffer[i] != byte_at(chunk.offset + i))
                 return "wrong bytes";
+        dropped += r == OUTPUT_GAP ? chunk.gap_end - chunk.offset : 0;
         if (r == OUTPUT_AT_END && poll(&source, 1, 30000) != 1)
             return "no notification";
         (void)output_watch_dispatch(watch);
     }
-    return output_reader_bytes(reader) == RACE_SIZE ? NULL : "the wrong number of bytes";
+    return output_reader_bytes(reader) + dropped == RACE_SIZE ? NULL : "the wrong number of bytes";
 }
 
 static void *race_main(void *userdata)
@@ -215,16 +264,18 @@ static void *race_main(void *userdata)
     return NULL;
 }
 
-static void test_output_readers_race_with_the_writer(void **unused)
+static void race_run(uint64_t limit)
 {
     struct fixture fixture;
     struct race races[3] = {};
+    struct output_cap cap;
     uint8_t piece[5000];
     uint64_t written = 0;
 
-    (void)unused;
     random_state = 77;
     fixture_begin(&fixture, false);
+    assert_int_equal(output_cap_init(&cap, limit, 0, OUTPUT_CAP_KEEP_ENDS, &fixture.writer, NULL),
+                     0);
     for (unsigned i = 0; i < ARRAY_SIZE(races); i++) {
         races[i].reader = fixture_reader(&fixture, 0, OUTPUT_STREAMS_ALL, 0);
         assert_int_equal(pthread_create(&races[i].thread, NULL, race_main, &races[i]), 0);
@@ -234,6 +285,7 @@ static void test_output_readers_race_with_the_writer(void **unused)
 
         for (size_t i = 0; i < size; i++)
             piece[i] = byte_at(written + i);
+        assert_int_equal(output_cap_make_room(&cap, &fixture.writer, size), 0);
         fixture_append(&fixture, random_below(50) ? OUTPUT_STREAM_STDOUT : OUTPUT_STREAM_STDERR,
                        piece, size, written / 100);
         written += size;
@@ -248,11 +300,26 @@ static void test_output_readers_race_with_the_writer(void **unused)
     fixture_end(&fixture);
 }
 
+static void test_output_readers_race_with_the_writer(void **unused)
+{
+    (void)unused;
+    race_run(0);
+}
+
+/* It drops what they are just reading. */
+static void test_output_readers_race_with_the_cap(void **unused)
+{
+    (void)unused;
+    race_run(OUTPUT_CAP_MIN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output_reads_are_the_same_in_any_order),
+        cmocka_unit_test(test_output_reads_are_the_same_but_the_gap_in_any_order),
         cmocka_unit_test(test_output_readers_race_with_the_writer),
+        cmocka_unit_test(test_output_readers_race_with_the_cap),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
