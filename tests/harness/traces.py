@@ -67,6 +67,15 @@ def descriptors(pid):
     return sorted(found)
 
 
+def watches(pid):
+    """How many inotify watches a process has: proc(5), fdinfo."""
+    count = 0
+    for name in os.listdir(f"/proc/{pid}/fdinfo"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/fdinfo/{name}") as file:
+            count += sum(line.startswith("inotify ") for line in file)
+    return count
+
+
 def assert_gone(agent, job):
     """The job has ended: none of its processes and no cgroup of it is left."""
     waiting.path_gone(cgroup_of(agent, job))

@@ -25,6 +25,7 @@ READERS = 1000
 READER_MEMORY = 64 << 10
 WRITTEN = 900_000_000
 LONG = 1800
+LONG_LINE = (1 << 30) + 12345
 
 
 def sha256_of(file):
@@ -192,3 +193,23 @@ def test_a_thousand_readers_that_never_read_do_not_slow_the_job(make_agent, reco
     record_property("of the rate without them", f"{ratio:.2f}")
     record_property("KiB a reader", f"{memory / 1024:.1f}")
     assert ratio >= 0.95 and memory <= READER_MEMORY
+
+
+def test_a_line_longer_than_a_gibibyte(make_agent, record_property):
+    """Without a newline at its end; the cap is raised for it."""
+    agent = make_agent(output__cap="2GiB")
+    alice, hoist = agent.client("alice"), agent.cli("alice")
+    begin = time.monotonic()
+    size = LONG_LINE + 17
+    script = f"head -c {LONG_LINE} /dev/zero | tr '\\0' x; head -c 17 /dev/zero | tr '\\0' '\\377'"
+    job = alice.start("sh", "-c", script)
+    digest, left = hashlib.sha256(), LONG_LINE
+    while left > 0:
+        digest.update(b"x" * min(left, 1 << 20))
+        left -= min(left, 1 << 20)
+    digest.update(b"\xff" * 17)
+    assert followed(hoist, job.name) == (digest.hexdigest(), size)
+    assert alice.wait(job, timeout=LONG).output.end_offset == size
+    record_property("bytes", f"{size:,}")
+    record_property("seconds", f"{time.monotonic() - begin:.0f}")
+    alice.jobs.DeleteJob(name=job.name)
