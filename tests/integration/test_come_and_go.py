@@ -2,6 +2,7 @@
 """Followers of a silent job that come and go in every way leave no descriptor and no watch behind."""
 
 import concurrent.futures
+import time
 
 import pytest
 
@@ -63,3 +64,20 @@ def test_hundreds_of_followers_of_silent_jobs_leave_nothing(make_agent, probe):
 def test_ten_thousand_followers_of_silent_jobs_leave_nothing(make_agent, probe, record_property):
     come_and_go(make_agent(), 10_000, probe)
     record_property("followers", "10,000")
+
+
+@pytest.mark.soak
+def test_a_peer_that_answers_nothing_is_let_go_within_a_minute(agent, alice, probe, record_property):
+    """Its host acknowledges all that is sent, so that no time-out of TCP's helps: a PING has to be answered."""
+    job = alice.start(probe, "out", "up", ",", "forever")
+    with http2.Connection(agent.environment("alice")) as peer:
+        peer.request(http2.message(stream_request(job).SerializeToString()), path=http2.STREAM_METHOD)
+        peer.socket.settimeout(120)
+        begin = time.monotonic()
+        while peer.socket.recv(1 << 16):
+            pass
+        seconds = time.monotonic() - begin
+    alice.stop(job, grace=0)
+    alice.jobs.DeleteJob(name=job.name)
+    record_property("seconds", f"{seconds:.0f}")
+    assert 30 <= seconds <= 60
