@@ -116,7 +116,8 @@ int output_header_decode(const uint8_t in[static OUTPUT_HEADER_SIZE], struct out
     if (get32(in + HEADER_CRC) != crc32c(0, in, HEADER_CRC) ||
         memcmp(in + HEADER_MAGIC, output_magic, sizeof(output_magic)) != 0)
         return -EBADMSG;
-    if (get16(in + HEADER_VERSION) != OUTPUT_VERSION || header.flags & ~_OUTPUT_HEADER_FLAGS_ALL)
+    if (!format_is_readable(get16(in + HEADER_VERSION), OUTPUT_OLDEST, OUTPUT_VERSION) ||
+        header.flags & ~_OUTPUT_HEADER_FLAGS_ALL)
         return -EPROTO;
     if (header.gap.start > header.gap.end || header.gap.end > OFFSET_MAX ||
         header.gap.stderr_bytes > header.gap.end - header.gap.start)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/format-version.h"
 #include "base/id.h"
 
 /*
@@ -22,7 +23,8 @@
 
 #define OUTPUT_HEADER_SIZE 64
 #define OUTPUT_ENTRY_SIZE  32
-#define OUTPUT_VERSION     1
+#define OUTPUT_VERSION     FORMAT_VERSION(1)
+#define OUTPUT_OLDEST      1
 
 /* What one data entry covers at most: so that time and checksum stay fine-grained, and so that the
  * index stays under 0.05 % of the data for block writers, and under 32 bytes for each 10 ms for

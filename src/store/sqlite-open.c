@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -144,7 +145,24 @@ static int file_prepare(const char *path, bool *ret_created, struct error *err)
     return 0;
 }
 
-/* Whether the database is ours, of our version, or empty. */
+static int sqlite_check_version(const char *version, const char *path, struct error *err)
+{
+    long number = strtol(version, NULL, 10); /* SQLite printed it */
+
+    if (number > STORE_SCHEMA_VERSION)
+        return error_set(err, -EPROTO,
+                         "\"%s\" was written by a newer version of hoist (schema %ld, this one "
+                         "knows %d); install that version again",
+                         path, number, STORE_SCHEMA_VERSION);
+    if (number < STORE_SCHEMA_OLDEST)
+        return error_set(err, -EPROTO,
+                         "\"%s\" was written by a version of hoist that is too old (schema %ld, "
+                         "this one knows %d and later); upgrade by way of a version in between",
+                         path, number, STORE_SCHEMA_OLDEST);
+    return 0;
+}
+
+/* Whether the database is ours, of a version that we read, or empty. */
 static int sqlite_identify(sqlite3 *db, const char *path, bool *ret_empty, struct error *err)
 {
     char application[16], version[16], tables[16], expected[16];
@@ -165,13 +183,20 @@ static int sqlite_identify(sqlite3 *db, const char *path, bool *ret_empty, struc
     if (strcmp(application, expected) != 0)
         return error_set(err, -EMEDIUMTYPE,
                          "\"%s\" is the database of another program; move it away", path);
-    (void)sqlite3_snprintf(sizeof(expected), expected, "%d", STORE_SCHEMA_VERSION);
-    if (strcmp(version, expected) != 0)
-        return error_set(err, -EPROTO,
-                         "\"%s\" was written by a newer version of hoist (schema %s, this one "
-                         "knows %s); install that version again",
-                         path, version, expected);
-    return 0;
+    return sqlite_check_version(version, path, err);
+}
+
+/* From here on an older hoist refuses it. Of our own version it is not written to: the disk may be
+ * full. */
+static int sqlite_claim(sqlite3 *db, struct error *err)
+{
+    char sql[64], version[16];
+    int r = sqlite_ask(db, "PRAGMA user_version", version, sizeof(version), err);
+
+    if (r < 0 || strtol(version, NULL, 10) == STORE_SCHEMA_VERSION)
+        return r;
+    (void)sqlite3_snprintf(sizeof(sql), sql, "PRAGMA user_version=%d", STORE_SCHEMA_VERSION);
+    return sqlite_run(db, sql, err);
 }
 
 static int sqlite_check(sqlite3 *db, struct error *err)
@@ -237,8 +262,8 @@ int sqlite_open(const char *path, sqlite3 **ret, bool *ret_created, struct error
                        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                        "PRAGMA journal_size_limit=" JOURNAL_SIZE_LIMIT,
                        err);
-    if (r == 0 && empty)
-        r = sqlite_create_schema(db, err);
+    if (r == 0)
+        r = empty ? sqlite_create_schema(db, err) : sqlite_claim(db, err);
     if (r < 0)
         return r;
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL); /* as above */

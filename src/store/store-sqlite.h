@@ -3,13 +3,15 @@
 
 #include <stdbool.h>
 
+#include "base/format-version.h"
 #include "store/store.h"
 
 /*
  * Records in one SQLite database (WAL, synchronous=FULL, exclusive lock, STRICT tables).
  */
 
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION FORMAT_VERSION(1)
+#define STORE_SCHEMA_OLDEST  1
 
 /* What opening found out, for the log. */
 struct store_open_report {

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/cgroup-usage.h"
 #include "base/error.h"
+#include "base/format-version.h"
 #include "base/id.h"
 #include "wire/limits.h"
 #include "wire/spawn-spec.h"
@@ -22,7 +23,7 @@
  * checked is that the value makes sense at all; whether it is *allowed* is the launcher's ceilings.
  */
 
-#define LAUNCHER_PROTOCOL_VERSION 2
+#define LAUNCHER_PROTOCOL_VERSION FORMAT_VERSION(2)
 
 #define LAUNCHER_ARGS_MAX     1025         /* argv[0] and 1,024 arguments */
 #define LAUNCHER_ENV_MAX      260          /* 256 variables and those that every job has */

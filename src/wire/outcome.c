@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/format-version.h"
 #include "base/strv.h"
 #include "wire/stored.h"
 
-#define VERSION 1
+#define VERSION FORMAT_VERSION(1)
+#define OLDEST  1
 
 typedef Hoist__Internal__StoredLimit StoredLimit;
 typedef Hoist__Internal__StoredUsage StoredUsage;
@@ -152,7 +154,7 @@ static int read_process(const StoredOutcome *message, struct outcome *ret)
 
 static int read_end(const StoredOutcome *message, struct outcome *ret)
 {
-    if (message->version != VERSION || message->signal > 64)
+    if (!format_is_readable(message->version, OLDEST, VERSION) || message->signal > 64)
         return -EPROTO;
     ret->state = message->state;
     ret->cause = message->cause;

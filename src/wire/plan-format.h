@@ -5,6 +5,8 @@
 #include <linux/filter.h>
 #include <stdint.h>
 
+#include "base/format-version.h"
+
 /*
  * The bytes of a plan, shared by its builder and its reader (wire/plan.h) and nobody else.
  *
@@ -14,7 +16,7 @@
  */
 
 #define PLAN_MAGIC   UINT64_C(0x4e414c5054534f48) /* "HOSTPLAN" */
-#define PLAN_VERSION 1
+#define PLAN_VERSION FORMAT_VERSION(1)
 
 struct plan_header {
     uint64_t magic;

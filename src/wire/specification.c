@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/format-version.h"
 #include "base/strv.h"
 #include "wire/stored.h"
 
-#define VERSION 1
+#define VERSION FORMAT_VERSION(1)
+#define OLDEST  1
 
 typedef Hoist__Internal__Specification StoredSpecification;
 typedef Hoist__Internal__StoredLabel StoredLabel;
@@ -176,7 +178,7 @@ static int read_spec(const StoredSpecification *message, struct job_spec *spec)
 
 static int read_specification(const StoredSpecification *message, struct specification *ret)
 {
-    if (message->version != VERSION)
+    if (!format_is_readable(message->version, OLDEST, VERSION))
         return -EPROTO;
     ret->digest = message->digest;
     ret->create_time = message->create_time_usec;

@@ -17,10 +17,12 @@
 #include "base/cleanup.h"
 #include "base/crc32c.h"
 #include "base/fd.h"
+#include "base/format-version.h"
 
 #define SLOT_SIZE    512
 #define SLOT_PAYLOAD (SLOT_SIZE - 16)
-#define VERSION      1
+#define VERSION      FORMAT_VERSION(1)
+#define OLDEST       1
 #define READ_TRIES   5
 
 enum slot {
@@ -224,7 +226,7 @@ static int slot_read(const uint8_t *file, enum slot slot, void *record, size_t s
     memcpy(&bytes, file + (size_t)slot * SLOT_SIZE, sizeof(bytes));
     if (bytes.magic == 0 && bytes.crc == 0 && bytes.version == 0)
         return 0;
-    if (bytes.magic != SLOT_MAGIC(slot) || bytes.version != VERSION ||
+    if (bytes.magic != SLOT_MAGIC(slot) || !format_is_readable(bytes.version, OLDEST, VERSION) ||
         bytes.crc != slot_crc(&bytes))
         return -EPROTO;
     memcpy(record, bytes.payload, size);

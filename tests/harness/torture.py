@@ -61,7 +61,7 @@ class Start:
         self.text = KINDS[kind].format(size=size, code=code, tenths=tenths)
         self.job = None  # acknowledged
         self.attempts = 0
-        self.refused = None
+        self.refused = self.unsettled = None  # the last answers of both kinds
         self.token = None
         self.stopped = False
         self.init_harmed = False  # its hoist-init was killed, or its system calls failed
@@ -182,6 +182,7 @@ class Torture:
                 if error.code().name not in UNSETTLED:
                     start.refused = (error.code().name, error_info(error)[0], error.details())
                     return
+                start.unsettled = (error.code().name, error.details())
                 if time.monotonic() > until:
                     return
                 time.sleep(0.02)  # a channel without a connection answers at once
@@ -320,7 +321,8 @@ class Torture:
         for start in self.starts:
             if not start.job and not start.refused:
                 self.settle(start, clients[start.owner], time.monotonic() + PATIENCE)
-            assert start.job or start.refused, f"{start} is never answered"
+            assert start.job or start.refused, \
+                f"{start} is never answered: {start.unsettled}; hoist ping: {self.agent.cli('alice')('ping')}"
         for start in self.acknowledged():
             if start.kind in ENDLESS:
                 start.stopped = True

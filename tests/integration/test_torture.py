@@ -44,6 +44,9 @@ def torment(duration, record_property):
         record_property("acknowledged", len(run.acknowledged()))
         record_property("blows", " ".join(f"{name}={count}" for name, count in sorted(run.blows.items())))
         print(f"torture: {len(run.starts)} starts, {len(run.acknowledged())} acknowledged; {run.blows}")
+    except BaseException:
+        print("".join(line for line in agent.log().splitlines(keepends=True)[-4000:] if " call " not in line)[-20000:])
+        raise
     finally:
         agent.down()
 
