@@ -14,6 +14,7 @@
 #include "agent/confine-calls.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "linux/cage.h"
 #include "linux/landlock.h"
 #include "linux/privileges.h"
 
@@ -151,7 +152,33 @@ static int places_fill(struct places *places, const struct config *config, const
     return 0;
 }
 
-static int confine_files(const struct config *config, const char *cgroup_mount, struct error *err)
+/* What isn't is refused later, in words that know whose it is: in a namespace they can't. */
+static bool state_is_ours(const struct config *config)
+{
+    struct stat status;
+
+    return lstat(config->state_dir, &status) == 0 && S_ISDIR(status.st_mode) &&
+           status.st_uid == geteuid();
+}
+
+/* A sanitizer's symbolizer needs the host's programs. */
+static int confine_to_root(const struct places *places, bool *ret_own, struct error *err)
+{
+    int r = CONFINE_SANITIZED ? error_set(err, 0, "a sanitizer needs the host's root")
+                              : cage_enter(places->list, places->count, err);
+
+    if (r < 0)
+        return r;
+    *ret_own = r > 0;
+    if (r == 0)
+        log_event(LOG_LEVEL_WARNING, "hoistd keeps the host's root: it has no user namespace",
+                  LOG_TEXT("why", err->text));
+    return 0;
+}
+
+/* The version of the kernel's Landlock, 0 without, or a negative errno. */
+static int confine_files(const struct config *config, const char *cgroup_mount, bool *ret_own_root,
+                         struct error *err)
 {
     _cleanup_(places_done) struct places places = {.count = 0};
     int r;
@@ -160,6 +187,8 @@ static int confine_files(const struct config *config, const char *cgroup_mount, 
         return error_set(err, -errno, "can't make the state directory %s: %s", config->state_dir,
                          strerror(errno));
     r = places_fill(&places, config, cgroup_mount, err);
+    if (r >= 0 && state_is_ours(config))
+        r = confine_to_root(&places, ret_own_root, err);
     return r < 0 ? r : landlock_confine(places.list, places.count, err);
 }
 
@@ -173,18 +202,20 @@ static int confine_to_calls(struct error *err)
 
 int confine_to_serving(const struct config *config, const char *cgroup_mount, struct error *err)
 {
-    int landlock = confine_files(config, cgroup_mount, err), r;
+    bool own_root = false;
+    int landlock = confine_files(config, cgroup_mount, &own_root, err), r;
 
     if (landlock < 0)
         return landlock;
-    if (landlock == 0)
+    if (landlock == 0 && !own_root)
         log_warning("the kernel has no Landlock: a taken-over hoistd could read what every user "
                     "of this host can read");
     r = confine_to_calls(err);
     if (r < 0)
         return r;
     log_event(LOG_LEVEL_INFO, "confined", LOG_TEXT("capabilities", "none"),
-              LOG_NUMBER("landlock", landlock), LOG_TEXT("seccomp", "yes"));
+              LOG_TEXT("root", own_root ? "own" : "the host's"), LOG_NUMBER("landlock", landlock),
+              LOG_TEXT("seccomp", "yes"));
     return 0;
 }
 

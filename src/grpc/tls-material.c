@@ -6,6 +6,8 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +15,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "grpc/tls-verify.h"
+
+#define OVERFLOW_UID    65534 /* kernel.overflowuid's default: user_namespaces(7) */
+#define ID_MAP_SIZE_MAX 4096
 
 #define SECRET_SIZE_MAX (64 * 1024)
 
@@ -102,6 +107,21 @@ int tls_material_use_certificate(SSL_CTX *ssl, const char *path, struct error *e
 }
 
 /*
+ * In a user namespace that has no root (linux/cage.h) root's files seem to be nobody's. There only
+ * root and members of our group can have made a file of our group.
+ */
+static bool owner_may_be_root(const struct stat *st)
+{
+    _cleanup_free_ char *map = NULL;
+
+    if (st->st_uid == 0)
+        return true;
+    return st->st_uid == OVERFLOW_UID && st->st_gid == getegid() &&
+           file_read(AT_FDCWD, "/proc/self/uid_map", ID_MAP_SIZE_MAX, &map, NULL) >= 0 &&
+           strtoul(map, NULL, 10) != 0;
+}
+
+/*
  * 0600, or 0640 with this process's own group: an unprivileged agent is given its key that way.
  * Links are followed, since mounted secrets are links.
  */
@@ -114,7 +134,7 @@ static int secret_open(const char *what, const char *path, int *ret_fd, struct e
         return error_set(err, -errno, "the %s \"%s\" can't be read: %m", what, path);
     if (!S_ISREG(st.st_mode))
         return error_set(err, -EINVAL, "the %s \"%s\" is no regular file", what, path);
-    if (st.st_uid != 0 && st.st_uid != geteuid())
+    if (st.st_uid != geteuid() && !owner_may_be_root(&st))
         return error_set(err, -EACCES,
                          "the %s \"%s\" belongs to another user (uid %u), who could change it",
                          what, path, st.st_uid);

@@ -85,6 +85,22 @@ static int privileges_prove_gone(uid_t uid, gid_t gid, struct error *err)
     return 0;
 }
 
+int capabilities_drop(struct error *err)
+{
+    _cleanup_(cap_freep) cap_t none = cap_init();
+    int r = bounding_set_drop(err);
+
+    if (r >= 0)
+        r = capabilities_clear(err);
+    if (r >= 0) {
+        _cleanup_(cap_freep) cap_t caps = cap_get_proc();
+
+        if (!none || !caps || cap_compare(none, caps) != 0)
+            return error_set(err, -EPERM, "capabilities are left after they were dropped");
+    }
+    return r;
+}
+
 int privileges_drop(uid_t uid, gid_t gid, struct error *err)
 {
     int r;

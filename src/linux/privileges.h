@@ -24,3 +24,9 @@ bool capability_is_effective(int capability);
  * leaves the process half dropped: end it.
  */
 int privileges_drop(uid_t uid, gid_t gid, struct error *err);
+
+/*
+ * The capabilities alone, for a process that keeps its ids: all five sets empty, securebits locked
+ * as far as it may. A failure leaves it half dropped: end it.
+ */
+int capabilities_drop(struct error *err);
