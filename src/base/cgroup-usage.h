@@ -48,6 +48,8 @@ struct cgroup_usage {
     uint64_t oom;
     uint64_t oom_kill;
     uint64_t oom_group_kill;
+    /* As `oom`, of the cgroup that holds all jobs: their common limit was hit. */
+    uint64_t oom_of_all;
 
     uint64_t io_read_bytes;
     uint64_t io_write_bytes;
@@ -90,6 +92,7 @@ struct cgroup_usage {
     X(oom)                                                                                         \
     X(oom_kill)                                                                                    \
     X(oom_group_kill)                                                                              \
+    X(oom_of_all)                                                                                  \
     X(io_read_bytes)                                                                               \
     X(io_write_bytes)                                                                              \
     X(io_read_operations)                                                                          \

@@ -273,6 +273,16 @@ int cgroup_usage_statistics(const struct cgroup_usage *usage, cgroup_statistic_f
     return r;
 }
 
+uint64_t cgroup_oom_of_own(int dir_fd)
+{
+    char text[512];
+    uint64_t events = 0;
+
+    if (cgroup_file_read(dir_fd, "memory.events.local", text, sizeof(text)) >= 0)
+        (void)cgroup_stat_value(text, "oom", &events);
+    return events;
+}
+
 int cgroup_is_populated(int dir_fd)
 {
     char text[256];

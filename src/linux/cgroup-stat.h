@@ -21,6 +21,12 @@ struct error;
 int cgroup_usage_read(int dir_fd, struct cgroup_usage *ret, struct error *err);
 
 /*
+ * memory.events.local: how often the cgroup's own limit of memory was hit and nothing could be
+ * reclaimed, its children's limits apart; 0 where nobody counts it.
+ */
+uint64_t cgroup_oom_of_own(int dir_fd);
+
+/*
  * cgroup.events: is there a process, zombies not yet reaped aside, in it or below? Returns 1, 0, or
  * a negative errno. The file changes (inotify IN_MODIFY, poll POLLPRI) whenever the answer does.
  */

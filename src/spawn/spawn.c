@@ -175,15 +175,20 @@ int spawn_kill(struct spawn_context *context, const char *group, const struct id
 }
 
 /* A job whose cmd/ is gone (an agent died between two removals) has no figures any more. */
-static int final_usage_read(int job_fd, struct cgroup_usage *ret, struct error *err)
+static int final_usage_read(const struct spawn_context *context, int job_fd,
+                            struct cgroup_usage *ret, struct error *err)
 {
     _cleanup_close_ int cmd_fd = cgroup_open(job_fd, "cmd", err);
+    int r;
 
     if (cmd_fd == -ENOENT) {
         *ret = (struct cgroup_usage){0};
         return 0;
     }
-    return cmd_fd < 0 ? cmd_fd : cgroup_usage_read(cmd_fd, ret, err);
+    r = cmd_fd < 0 ? cmd_fd : cgroup_usage_read(cmd_fd, ret, err);
+    if (r >= 0)
+        ret->oom_of_all = cgroup_oom_of_own(context->root_fd);
+    return r;
 }
 
 /* Nothing is removed before all of it is empty, so that the figures stay until the last call. */
@@ -221,7 +226,7 @@ int spawn_remove(struct spawn_context *context, const char *group, const struct 
     r = job_open(context, group, id, -ENOENT, &group_fd, &job_fd, err);
     if (r < 0)
         return r;
-    r = final_usage_read(job_fd, &usage, err);
+    r = final_usage_read(context, job_fd, &usage, err);
     if (r < 0)
         return r;
     r = job_remove(context, group, id, group_fd, job_fd, err);

@@ -105,6 +105,7 @@ int outcome_encode(const struct outcome *outcome, struct buffer *out)
     if (r < 0)
         return r;
     message.version = VERSION;
+    message.oom_of_all_before = outcome->oom_of_all_before;
     message.degradations = degradations;
     store_end(outcome, &message);
     store_process(outcome, &message);
@@ -183,6 +184,7 @@ static int read_outcome(const StoredOutcome *message, struct outcome *ret)
     if (r < 0)
         return r;
     read_output(message, ret);
+    ret->oom_of_all_before = message->oom_of_all_before;
     if (message->usage)
         read_usage(message->usage, ret);
     return 0;

@@ -49,6 +49,7 @@ struct outcome {
     char **degradations;              /* sentences; NULL-terminated or NULL */
     usec_t usage_time;                /* wall; 0: `usage` was never read */
     struct cgroup_usage usage;
+    uint64_t oom_of_all_before; /* usage.oom_of_all when the job was started */
 };
 
 void outcome_done(struct outcome *outcome);

@@ -129,8 +129,10 @@ static char *sentence_of_oom(const struct outcome *outcome)
 {
     char size[QUANTITY_TEXT_MAX];
 
+    if (outcome->usage.oom == 0 && outcome->usage.oom_of_all > outcome->oom_of_all_before)
+        return strdup("killed because all jobs together reached their limit of memory");
     if (outcome->usage.oom == 0)
-        return text_format("killed because memory ran out outside of the job's own limit");
+        return strdup("killed because the host ran out of memory");
     return text_format("killed at its memory limit of %s",
                        quantity_format_size(outcome->limits.value[LIMIT_MEMORY_MAX], size));
 }

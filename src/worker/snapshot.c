@@ -65,9 +65,13 @@ static void info_end(const struct outcome *outcome, struct job_info *info)
 
 unsigned usage_throttled(const struct cgroup_usage *before, const struct cgroup_usage *after)
 {
+    /* A task may sleep at memory.high for longer than the time between two readings. */
+    bool memory = after->memory_high_events > before->memory_high_events ||
+                  (after->memory_high_events > 0 &&
+                   after->psi_memory_some_usec > before->psi_memory_some_usec);
+
     return (after->throttled_usec > before->throttled_usec ? (unsigned)JOB_THROTTLED_CPU : 0) |
-           (after->memory_high_events > before->memory_high_events ? (unsigned)JOB_THROTTLED_MEMORY
-                                                                   : 0);
+           (memory ? (unsigned)JOB_THROTTLED_MEMORY : 0);
 }
 
 static void info_figures(const struct outcome *outcome, struct job_info *info)

@@ -112,6 +112,7 @@ static int start_timed_out(sd_event_source *source, uint64_t usec, void *userdat
 /* hoist-init runs: remember who it is, on disk too, and listen to it. */
 static void spawn_succeeded(struct job *job, struct spawn_result *result)
 {
+    struct cgroup_usage usage;
     struct error err;
 
     job->init = (struct pidref){
@@ -123,6 +124,8 @@ static void spawn_succeeded(struct job *job, struct spawn_result *result)
     job->outcome.pid_start_time = result->start_time;
     job->outcome.limit_report = result->limits;
     job->outcome.cgroup = strdup(result->cgroup);
+    if (job->outcome.cgroup && job_read_usage(job, &usage) == 0)
+        job->outcome.oom_of_all_before = usage.oom_of_all;
     if (job->worker->spawner->degradations)
         job->outcome.degradations = strv_copy(job->worker->spawner->degradations);
     /* Already allocated: it can't meet a full disk. If it fails all the same, recovery will kill

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A job that needs more memory than its limit ends, as a whole, and its record names the cause."""
 
+import re
+
+import pytest
+
+from guest_agent import CGROUP
 from harness.api import amounts, ending
 
 MIB = 1 << 20
@@ -45,16 +50,23 @@ def test_sigkill_from_inside_is_not_taken_for_the_memory_limit(alice, probe):
     assert ending(alice.run(probe, "signal", "9", limits=LIMIT)) == ("FAILED", "SIGNALED", None, 9)
 
 
-def test_job_that_is_held_back_says_so(alice, hoist, probe):
-    """It wants more than memory_high, all the time, and may have it: slowly."""
-    job = alice.start("/bin/sh", "-c", f"while :; do {probe} fill /tmp/x:{24 * MIB}; rm /tmp/x; done",
-                      limits=amounts(memory_high=12 * MIB, memory_max=64 * MIB))
-    alice.await_output(job, b"filled")
-    usage = alice.jobs.GetJob(name=job.name, sample_usage=True).usage
-    assert "memory" in usage.throttled and usage.memory_high_events > 0
-    assert "throttled   memory" in hoist("status", job.name, check=0).stdout
-    ended = alice.stop(job, grace=0)
-    assert "memory" in ended.usage.throttled and ended.usage.memory_peak > 12 * MIB
+@pytest.fixture
+def held_back(alice):
+    """Reads twice the file's pages that it may keep, again and again."""
+    command = "while :; do cat /srv/data >/dev/null; done"
+    job = alice.start("/bin/sh", "-c", command, limits=amounts(memory_high=8 * MIB))
+    while alice.jobs.GetJob(name=job.name, sample_usage=True).usage.memory_high_events == 0:
+        pass
+    yield job
+    alice.stop(job, grace=0)
+
+
+def test_job_that_is_held_back_says_so(alice, hoist, held_back):
+    assert "memory" in alice.jobs.GetJob(name=held_back.name, sample_usage=True).usage.throttled
+    shown = hoist("status", held_back.name, check=0).stdout
+    assert re.search(r"^throttled +(cpu, )?memory$", shown, re.MULTILINE)
+    ended = alice.stop(held_back, grace=0)
+    assert "memory" in ended.usage.throttled and ended.usage.memory_peak >= 8 * MIB
 
 
 def test_one_process_alone_is_killed_where_the_job_says_so(alice, probe):
@@ -62,6 +74,17 @@ def test_one_process_alone_is_killed_where_the_job_says_so(alice, probe):
                     limits=amounts(memory_max=32 * MIB, oom_group=0))
     assert ending(job) == ("FAILED", "EXITED", 5, 0)
     assert job.usage.oom_kills == 1
+
+
+def test_limit_of_all_jobs_together_is_told_apart(alice, agent, machine, probe):
+    before = machine.read(f"{CGROUP}/memory.max").strip()
+    machine.sh(f"echo {128 * MIB} >{CGROUP}/memory.max")
+    try:
+        job = alice.run(probe, "memory", TOO_MUCH, limits=amounts(memory_max=400 * MIB))
+    finally:
+        machine.sh(f"echo {before} >{CGROUP}/memory.max")
+    assert ending(job) == ("FAILED", "OOM_KILLED", None, 9)
+    assert job.error == "killed because all jobs together reached their limit of memory"
 
 
 def test_files_in_memory_count(alice, probe):

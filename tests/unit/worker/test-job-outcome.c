@@ -127,16 +127,25 @@ static void test_outcome_decide_tells_whose_memory_ran_out(void **unused)
     _cleanup_outcome_ struct outcome own = {
         .usage = {.known = CGROUP_KNOWS_MEMORY, .oom = 1, .oom_kill = 1},
     };
-    _cleanup_outcome_ struct outcome other = {
-        .usage = {.known = CGROUP_KNOWS_MEMORY, .oom_kill = 1},
+    _cleanup_outcome_ struct outcome host = {
+        .usage = {.known = CGROUP_KNOWS_MEMORY, .oom_kill = 1, .oom_of_all = 3},
+        .oom_of_all_before = 3,
+    };
+    _cleanup_outcome_ struct outcome all = {
+        .usage = {.known = CGROUP_KNOWS_MEMORY, .oom_kill = 1, .oom_of_all = 4},
+        .oom_of_all_before = 3,
     };
 
     limit_set(&own.limits, LIMIT_MEMORY_MAX, 32000000);
     assert_int_equal(outcome_decide(&own, &said, false), 0);
     assert_int_equal(own.cause, HOIST_CAUSE_OOM_KILLED);
     assert_string_equal(own.error, "killed at its memory limit of 32MB");
-    assert_int_equal(outcome_decide(&other, &said, false), 0);
-    assert_non_null(strstr(other.error, "outside of the job's own limit"));
+    assert_int_equal(outcome_decide(&host, &said, false), 0);
+    assert_string_equal(host.error, "killed because the host ran out of memory");
+    assert_int_equal(outcome_decide(&all, &said, false), 0);
+    assert_int_equal(all.cause, HOIST_CAUSE_OOM_KILLED);
+    assert_string_equal(all.error,
+                        "killed because all jobs together reached their limit of memory");
 }
 
 int main(void)
