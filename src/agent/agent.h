@@ -9,6 +9,7 @@
 #include "wire/launcher-messages.h"
 
 typedef struct sd_event sd_event;
+struct cold_reads;
 struct core;
 struct grpc_server;
 struct worker;
@@ -26,5 +27,6 @@ struct agent {
     struct core *core;
     struct worker *worker;
     struct grpc_server *server;
+    struct cold_reads *cold_reads;
     atomic_bool shutting_down;
 };

@@ -13,6 +13,7 @@
 #include "agent/agent.h"
 #include "agent/call-log.h"
 #include "agent/call.h"
+#include "agent/cold-reads.h"
 #include "agent/confine.h"
 #include "agent/core.h"
 #include "agent/doctor.h"
@@ -29,7 +30,8 @@
 
 /*
  * hoistd from its first to its last breath. The core thread does all of this; what it starts are
- * the store's thread (in the worker) and the connection threads (in the gRPC server).
+ * the store's thread (in the worker), the connection threads (in the gRPC server) and
+ * the one that reads what is cold.
  *
  *   configuration → launcher: Hello, Listen → confined → worker (finds its jobs again) → server
  *   → Ready
@@ -212,8 +214,10 @@ static int program_serve(struct program *program, struct error *err)
             },
     };
     char address[LAUNCHER_ADDRESS_MAX];
-    int r = grpc_server_new(&options, &agent->server, err);
+    int r = cold_reads_new(&agent->cold_reads, err);
 
+    if (r == 0)
+        r = grpc_server_new(&options, &agent->server, err);
     if (r == 0)
         r = confine_threads(err);
     if (r < 0)
@@ -360,6 +364,7 @@ static void program_done(struct program *program)
     sd_event_source_unref(program->drained);
     /* First the threads that make calls, then what answers them. */
     agent->server = grpc_server_free(agent->server);
+    agent->cold_reads = cold_reads_free(agent->cold_reads);
     agent->worker = worker_close(agent->worker);
     agent->core = core_free(agent->core);
     spawner_free(program->spawner);

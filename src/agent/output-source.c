@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "agent/agent.h"
 #include "agent/call.h"
+#include "agent/cold-reads.h"
 #include "agent/output-message.h"
 #include "agent/output-start.h"
 #include "base/error.h"
@@ -31,6 +33,8 @@ struct output_source {
     struct grpc_timer *timer;         /* heartbeats, `until`, going on after others' turn */
     bool has_more;                    /* the timer only lets others have their turn */
     bool heartbeat_due;
+    bool is_cold;     /* what comes next is being fetched from the disk … */
+    bool was_fetched; /* … and is there now */
     bool summarised;  /* the last message was made */
     size_t head_size; /* of the last chunk's message: the guess for the next */
 };
@@ -172,14 +176,49 @@ static enum grpc_pull output_source_wait(struct output_source *source, uint8_t *
     return GRPC_PULL_WAIT;
 }
 
+static void output_fetched(struct grpc_call *grpc, void *unused)
+{
+    struct agent_call *call = grpc ? grpc_call_user(grpc) : NULL;
+    struct output_source *source;
+
+    (void)unused;
+    if (!call || !call->source)
+        return;
+    source = (struct output_source *)(void *)call->source;
+    source->is_cold = false;
+    source->was_fetched = true;
+    grpc_call_resume(grpc);
+}
+
+/*
+ * Reads without waiting for the disk. -EAGAIN: it has to be waited for, and another thread does;
+ * where that can't be asked, for lack of memory or descriptors, this one waits after all. What was
+ * fetched is read plainly, so that a cache that can't keep it doesn't send us round for ever.
+ */
+static int output_source_read(struct output_source *source, uint8_t *data, size_t room,
+                              struct output_chunk *chunk, struct error *err)
+{
+    int r = output_reader_next(source->reader, !source->was_fetched, data, room, chunk, err);
+
+    source->was_fetched = false;
+    if (r != -EAGAIN)
+        return r;
+    source->is_cold = cold_reads_fetch(source->call->agent->cold_reads, source->reader,
+                                       source->grpc, output_fetched) == 0;
+    return source->is_cold ? -EAGAIN
+                           : output_reader_next(source->reader, false, data, room, chunk, err);
+}
+
 static enum grpc_pull output_source_next(struct output_source *source, uint8_t *buffer, size_t room,
                                          size_t *ret_size)
 {
     struct output_chunk chunk;
     struct error err;
-    int r = output_reader_next(source->reader, false, buffer + source->head_size,
-                               room - OUTPUT_MESSAGE_HEAD_MAX, &chunk, &err);
+    int r = output_source_read(source, buffer + source->head_size, room - OUTPUT_MESSAGE_HEAD_MAX,
+                               &chunk, &err);
 
+    if (r == -EAGAIN)
+        return GRPC_PULL_WAIT;
     if (r < 0)
         return fail_reading(source, r, &err);
     switch ((enum output_result)r) {
@@ -210,6 +249,8 @@ static enum grpc_pull output_source_pull(struct grpc_call *grpc, uint8_t *buffer
     (void)grpc;
     if (source->summarised)
         return GRPC_PULL_END;
+    if (source->is_cold) /* somebody else's news: the output changed, a timer elapsed */
+        return GRPC_PULL_WAIT;
     if (source->start.request) {
         int r = output_start_step(&source->start, source->reader, &err);
 

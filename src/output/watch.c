@@ -239,7 +239,8 @@ int output_watch_dispatch(struct output_watch *watch)
 {
     uint64_t ticks;
 
-    if (read(watch->timer_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
+    /* Nobody is polled: the timer is off, and whoever waits for a byte waits for one call less. */
+    if (watch->polled_count > 0 && read(watch->timer_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
         watch_call(watch, &watch->polled);
     return watch->inotify_fd >= 0 ? watch_dispatch_inotify(watch) : 0;
 }

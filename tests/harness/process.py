@@ -25,12 +25,15 @@ def memory(pid, figure="VmRSS"):
     return 0
 
 
-def cpu_seconds(pid):
-    """Of all its threads so far, by the scheduler's own clock: proc(5)."""
+def cpu_seconds(pid, thread=None):
+    """Of all its threads so far, or of those with that name, by the scheduler's own clock: proc(5)."""
     total = 0
     for task in os.listdir(f"/proc/{pid}/task"):
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/schedstat") as file:
-            total += int(file.read().split()[0])
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/task/{task}/comm") as file:
+                name = file.read().strip()
+            with open(f"/proc/{pid}/task/{task}/schedstat") as file:
+                total += int(file.read().split()[0]) if thread in (None, name) else 0
     return total / 1e9
 
 
