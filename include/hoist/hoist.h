@@ -139,7 +139,8 @@ struct hoist_options {
     const char *init_path;   /* hoist-init; NULL: the installed one */
     const char *cgroup_root; /* below our own cgroup, one state directory's alone; NULL: its own */
     uid_t uid_low, uid_high; /* uids for jobs when root; both 0: 1900065536 to 1900131071 */
-    uint64_t retain_usec;    /* how long ended jobs are kept; 0: 24 h; HOIST_FOREVER */
+    uint64_t retain_usec;    /* how long ended jobs are kept (shorter when a living one waits for a
+                                full disk); 0: 24 h; HOIST_FOREVER */
     hoist_ended_fn *ended;   /* may be NULL */
     void *userdata;
     /* What data and index of one job's output take of the disk at most; 0: 1 GiB; HOIST_FOREVER: no

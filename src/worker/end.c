@@ -98,6 +98,8 @@ static void decide(struct job *job)
         job->outcome.stdout_bytes = job->totals.stdout_bytes;
         job->outcome.stderr_bytes = job->totals.stderr_bytes;
         job->outcome.output_complete = job->totals.complete;
+        job->outcome.gap_start = job->gap.start;
+        job->outcome.gap_end = job->gap.end;
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/pidref.h"
 #include "base/state.h"
+#include "output/format.h"
 #include "output/totals.h"
 #include "store/store-thread.h"
 #include "wire/outcome.h"
@@ -109,6 +110,7 @@ struct job {
     struct state_file said;
     int index_fd;
     struct output_totals totals;
+    struct output_gap gap; /* when the output was sealed; before that hoist-init says it */
 
     bool stop_wanted; /* a stop came before the command was executed */
     int stop_signal;
@@ -123,7 +125,7 @@ struct job {
     enum {
         SEAL_NOT_ASKED,
         SEAL_UNDER_WAY,
-        SEAL_DONE,     /* `totals` are the output's */
+        SEAL_DONE,     /* `totals` and `gap` are the output's */
         SEAL_FAILED,   /* and it was told */
     } seal;            /* of the output, where hoist-init has left that without its end */
     bool finished;     /* the final state is set */

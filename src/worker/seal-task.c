@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "output/index.h"
 #include "output/seal.h"
 #include "output/totals.h"
 #include "worker/disk-thread.h"
@@ -23,6 +24,7 @@ struct seal_task {
     int code;
     struct error error;
     struct output_totals totals;
+    struct output_header header;
 };
 
 static void seal(struct disk_task *base)
@@ -39,6 +41,8 @@ static void seal(struct disk_task *base)
         task->code = output_seal(&files, clock_wall(), err);
     if (task->code == 0)
         task->code = output_totals_update(files.index, &task->totals, err);
+    if (task->code == 0)
+        task->code = output_index_header(files.index, false, &task->header, err);
 }
 
 static void sealed(struct disk_task *base)
@@ -52,6 +56,7 @@ static void sealed(struct disk_task *base)
         return;
     job->seal = task->code < 0 ? SEAL_FAILED : SEAL_DONE;
     job->totals = task->totals;
+    job->gap = task->header.gap;
     if (task->code < 0)
         worker_tell_trouble(worker, job, &task->error);
     job_advance(job);

@@ -3,6 +3,7 @@
 
 import os
 import random
+import signal
 
 import pytest
 
@@ -84,6 +85,15 @@ def follow(responses, at, enough=lambda at: False):
     return at, gaps, rest
 
 
+def until_output(client, job, condition):
+    """The job as soon as the condition holds of its output's totals."""
+    while True:
+        job = client.wait_for(job, 0.05)
+        if condition(job.output):
+            return job
+        assert word("JobState", job.state) == "RUNNING"
+
+
 def test_endless_output_on_a_small_disk_keeps_both_ends(alice, disk):
     """Readers come and go at random while the middle is dropped under them; none gets a byte that isn't the job's."""
     generator = random.Random(4)
@@ -120,16 +130,18 @@ def test_totals_and_streams_are_exact_with_a_gap(own, alice):
     assert sum(os.stat(f"{directory}/{name}").st_blocks * 512 for name in ("output", "index")) <= CAP + (64 << 10)
 
 
+def test_job_that_is_lost_tells_its_gap(alice):
+    """hoist-init is killed while it drops: what readers are told and what status says is the same."""
+    job = alice.start("seq", "1", "inf")
+    until_output(alice, job, lambda output: output.gap_end > 4 * CAP)
+    os.kill(job.pid, signal.SIGKILL)
+    output = alice.wait(job).output
+    end, gaps, rest = follow(alice.jobs.StreamOutput(name=job.name), 0)
+    assert gaps == [(output.gap_start, output.gap_end)] and end == output.end_offset == output.stdout_bytes
+    assert len(rest) == end - output.gap_end > CAP // 2
+
+
 # --- a full disk
-
-
-def until_output(client, job, condition):
-    """The job as soon as the condition holds of its output's totals."""
-    while True:
-        job = client.wait_for(job, 0.05)
-        if condition(job.output):
-            return job
-        assert word("JobState", job.state) == "RUNNING"
 
 
 def test_full_disk_is_told_and_nothing_is_lost(own, alice, disk):
