@@ -145,7 +145,9 @@ static int read_pipe(struct pump *pump, unsigned pipe, usec_t now)
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)
         return 0;
-    if (n <= 0) /* any other error ends this pipe too, or it would be polled for ever */
+    if (n < 0) /* what is still in the pipe is lost, and that must not pass for its end */
+        pump->error = -errno;
+    if (n <= 0)
         return -ENODATA;
     take_chunk(pump, pipe, (size_t)n, now);
     return (int)n;

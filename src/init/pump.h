@@ -47,7 +47,7 @@ struct pump {
     usec_t hold_until; /* the pipe that wasn't read last isn't read before; 0: it may be */
     usec_t slow_until; /* the rate has mattered within the last second; 0: it hasn't */
     usec_t idle;       /* when to give the buffer back; USEC_INFINITY: it is given back */
-    int error;         /* negative errno after which output can't be written at all */
+    int error;         /* negative errno after which output can't be read or written at all */
 };
 
 /*

@@ -190,6 +190,22 @@ static void test_pump_stops_at_an_error(void **unused)
     teardown(&fixture);
 }
 
+/* A directory can be opened and not be read. */
+static void test_pump_takes_no_failed_read_for_the_end(void **unused)
+{
+    struct fixture fixture;
+    int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    setup(&fixture, &no_rules);
+    assert_true(directory >= 0);
+    assert_return_code(dup3(directory, fixture.pump.fds[0], O_CLOEXEC), errno);
+    close(directory);
+    pump_read(&fixture.pump, 0, NOW);
+    assert_int_equal(fixture.pump.error, -EISDIR);
+    assert_int_equal(pump_finish(&fixture.pump, NOW), -EISDIR);
+    teardown(&fixture);
+}
+
 static void test_pump_holds_the_rate(void **unused)
 {
     struct fixture fixture;
@@ -329,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_pump_waits_for_the_disk_and_loses_nothing),
         cmocka_unit_test(test_pump_drain_and_finish_wait_for_the_disk),
         cmocka_unit_test(test_pump_stops_at_an_error),
+        cmocka_unit_test(test_pump_takes_no_failed_read_for_the_end),
         cmocka_unit_test(test_pump_holds_the_rate),
         cmocka_unit_test(test_pump_gives_memory_back_when_idle),
         cmocka_unit_test(test_pump_keeps_both_ends_of_what_is_beyond_the_cap),
