@@ -76,7 +76,8 @@ enum hoist_reason job_reason_of(enum spawn_failure failure)
 
 bool spawn_failure_leaves_nothing(enum spawn_failure failure)
 {
-    return failure == SPAWN_FAILURE_REFUSED || failure == SPAWN_FAILURE_LIMIT_NOT_ENFORCEABLE;
+    return failure == SPAWN_FAILURE_REFUSED || failure == SPAWN_FAILURE_LIMIT_NOT_ENFORCEABLE ||
+           failure == SPAWN_FAILURE_UNAVAILABLE;
 }
 
 static int set_sentence(struct outcome *outcome, char *sentence)

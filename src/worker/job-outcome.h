@@ -24,7 +24,8 @@ enum hoist_state job_state_of(enum hoist_cause cause, int exit_code);
 /* The reason that clients see for a start that failed. */
 enum hoist_reason job_reason_of(enum spawn_failure failure);
 
-/* Such a start leaves no record: it was refused before anything was made. */
+/* Such a start leaves no record: it was refused before anything was made, or there was nobody to
+ * ask, and the same request, by its id, is to be tried again. */
 bool spawn_failure_leaves_nothing(enum spawn_failure failure);
 
 /*

@@ -185,7 +185,7 @@ static void test_start_that_the_spawner_fails(void **state)
         {SPAWN_FAILURE_LIMIT_NOT_ENFORCEABLE, HOIST_REASON_LIMIT_NOT_ENFORCEABLE, false},
         {SPAWN_FAILURE_CGROUP, HOIST_REASON_CGROUP_FAILED, true},
         {SPAWN_FAILURE_SPAWN, HOIST_REASON_SPAWN_FAILED, true},
-        {SPAWN_FAILURE_UNAVAILABLE, HOIST_REASON_LAUNCHER_UNAVAILABLE, true},
+        {SPAWN_FAILURE_UNAVAILABLE, HOIST_REASON_LAUNCHER_UNAVAILABLE, false},
     };
     struct fixture *fixture = *state;
 
@@ -202,7 +202,30 @@ static void test_start_that_the_spawner_fails(void **state)
         answer_clear(&answer);
         fixture_settle(fixture);
     }
-    assert_int_equal(fixture_directories(fixture), 3);
+    assert_int_equal(fixture_directories(fixture), 2);
+}
+
+/* "Try again" is meant: the request id doesn't keep the first answer. */
+static void test_retry_after_a_launcher_that_was_away_starts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = spec_true();
+    struct answer answer = {.come = false};
+
+    fixture->host.failure = SPAWN_FAILURE_UNAVAILABLE;
+    fixture->host.failure_code = -EPIPE;
+    worker_start(fixture->worker, &alice, &spec, "again", answer_done, &answer, NULL);
+    fixture_wait(fixture, &answer);
+    assert_int_equal(answer.reply.failure->reason, HOIST_REASON_LAUNCHER_UNAVAILABLE);
+    answer_clear(&answer);
+    fixture_settle(fixture);
+    worker_start(fixture->worker, &alice, &spec, "again", answer_done, &answer, NULL);
+    fixture_wait_spawns(fixture, 2);
+    fixture_settle(fixture);
+    fake_says_started(fake_last(&fixture->host));
+    fixture_wait(fixture, &answer);
+    assert_null(answer.reply.failure);
+    answer_clear(&answer);
 }
 
 static void test_start_that_cannot_be_recorded_leaves_nothing(void **state)
@@ -422,6 +445,7 @@ int main(void)
         WITH_FIXTURE(test_start_of_a_missing_command_leaves_a_failed_record),
         WITH_FIXTURE(test_start_fails_when_init_dies),
         WITH_FIXTURE(test_start_that_the_spawner_fails),
+        WITH_FIXTURE(test_retry_after_a_launcher_that_was_away_starts),
         WITH_FIXTURE(test_start_that_cannot_be_recorded_leaves_nothing),
         WITH_FIXTURE(test_start_beyond_the_uids_is_refused),
         WITH_FIXTURE(test_start_answers_only_after_the_command_was_executed),
