@@ -41,6 +41,7 @@ static pid_t start(char **command, int output)
         measure_die("fork");
     if (pid > 0)
         return pid;
+    (void)setsid(); /* as a job has: sched(7), autogroup */
     if (dup2(output, STDOUT_FILENO) < 0)
         measure_die("dup2");
     execvp(command[0], command);

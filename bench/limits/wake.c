@@ -11,7 +11,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,21 +33,18 @@ struct chain {
     int watch;  /* inotify on the file */
 };
 
-static void *run_copier(void *arg)
+static void run_copier(const struct chain *chain)
 {
-    const struct chain *chain = arg;
     char data[4096];
     ssize_t n;
 
     while ((n = read(chain->pipe, data, sizeof(data))) > 0)
         if (write(chain->file, data, (size_t)n) != n)
             measure_die("write");
-    return NULL;
 }
 
-static void *run_sender(void *arg)
+static void run_sender(const struct chain *chain)
 {
-    const struct chain *chain = arg;
     _Alignas(struct inotify_event) char events[4096];
     char data[4096];
     ssize_t n;
@@ -56,8 +52,22 @@ static void *run_sender(void *arg)
     while (read(chain->watch, events, sizeof(events)) > 0)
         while ((n = read(chain->tail, data, sizeof(data))) > 0)
             if (send(chain->socket, data, (size_t)n, MSG_NOSIGNAL) < 0)
-                return NULL; /* enough was measured */
-    return NULL;
+                return; /* enough was measured */
+}
+
+/* Each link is a process with a session of its own, as in the chain that is compared with this one:
+ * the scheduler treats the processes of one session as one (sched(7), autogroup). */
+static pid_t start_link(void (*run)(const struct chain *chain), const struct chain *chain)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        measure_die("fork");
+    if (pid > 0)
+        return pid;
+    (void)setsid();
+    run(chain);
+    _exit(0);
 }
 
 /* Two connected TCP sockets. */
@@ -86,6 +96,7 @@ static pid_t start(char **command, int output)
         measure_die("fork");
     if (pid > 0)
         return pid;
+    (void)setsid();
     if (dup2(output, STDOUT_FILENO) < 0)
         measure_die("dup2");
     execvp(command[0], command);
@@ -122,10 +133,9 @@ static void take_samples(int reader, unsigned long count)
 int main(int argc, char **argv)
 {
     struct chain chain = {.path = argc > 2 ? argv[2] : NULL};
-    pthread_t copier, sender;
     unsigned long count;
     int fds[2], reader;
-    pid_t pid;
+    pid_t pids[3];
 
     if (argc < 4)
         measure_usage("limit-wake COUNT FILE COMMAND [ARGUMENT]…");
@@ -137,13 +147,14 @@ int main(int argc, char **argv)
     if (pipe2(fds, O_CLOEXEC) < 0)
         measure_die("pipe");
     chain.pipe = fds[0];
-    pid = start(argv + 3, fds[1]);
+    pids[0] = start_link(run_sender, &chain);
+    pids[1] = start_link(run_copier, &chain);
+    pids[2] = start(argv + 3, fds[1]);
     (void)close(fds[1]);
-    if (pthread_create(&copier, NULL, run_copier, &chain) != 0 ||
-        pthread_create(&sender, NULL, run_sender, &chain) != 0)
-        measure_die("pthread_create");
     take_samples(reader, count);
-    (void)kill(pid, SIGKILL);
-    (void)waitpid(pid, NULL, 0);
-    return 0; /* and the threads with us */
+    for (size_t i = 0; i < 3; i++) {
+        (void)kill(pids[i], SIGKILL);
+        (void)waitpid(pids[i], NULL, 0);
+    }
+    return 0;
 }

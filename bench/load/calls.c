@@ -8,31 +8,38 @@
 #include "load.h"
 #include "measure.h"
 
-#define METHOD "/hoist.v1.JobService/GetJob"
+#define METHOD_GET_JOB "/hoist.v1.JobService/GetJob"
+#define METHOD_PING    "/hoist.v1.AgentService/Ping"
 
 #define PARALLEL_MAX 100 /* the agent's limit for a connection */
 #define COUNT_MAX    1000000
 
-static void pack_request(const char *job, struct buffer *out)
-{
-    Hoist__V1__GetJobRequest request = HOIST__V1__GET_JOB_REQUEST__INIT;
+struct request {
+    const char *method;
+    struct buffer message; /* empty for Ping */
+};
 
-    request.name = (char *)(uintptr_t)job; /* packing only reads */
-    if (api_pack(&request.base, out) < 0)
+static void request_pack(struct request *request, const char *job)
+{
+    Hoist__V1__GetJobRequest message = HOIST__V1__GET_JOB_REQUEST__INIT;
+
+    request->method = job ? METHOD_GET_JOB : METHOD_PING;
+    message.name = (char *)(uintptr_t)job; /* packing only reads */
+    if (job && api_pack(&message.base, &request->message) < 0)
         measure_usage("out of memory");
 }
 
-static struct grpc_client_call *begin(struct grpc_channel *channel, const struct buffer *request)
+static struct grpc_client_call *begin(struct grpc_channel *channel, const struct request *request)
 {
     struct grpc_client_call *call = NULL;
 
-    if (grpc_client_call_new(channel, METHOD, buffer_bytes(request), buffer_size(request), NULL,
-                             &call) < 0)
+    if (grpc_client_call_new(channel, request->method, buffer_bytes(&request->message),
+                             buffer_size(&request->message), NULL, &call) < 0)
         measure_usage("a call can't be made");
     return call;
 }
 
-static void measure_latency(struct grpc_channel *channel, const struct buffer *request,
+static void measure_latency(struct grpc_channel *channel, const struct request *request,
                             double *samples, unsigned long count)
 {
     for (unsigned long i = 0; i < count; i++) {
@@ -64,7 +71,7 @@ static bool is_over(struct grpc_client_call *call)
 }
 
 /* Keeps `parallel` calls under way until `count` are over; returns calls a second. */
-static double measure_rate(struct grpc_channel *channel, const struct buffer *request,
+static double measure_rate(struct grpc_channel *channel, const struct request *request,
                            unsigned long count, unsigned long parallel)
 {
     struct grpc_client_call *calls[PARALLEL_MAX] = {NULL};
@@ -91,7 +98,7 @@ static double measure_rate(struct grpc_channel *channel, const struct buffer *re
 
 void load_calls(const char *job, unsigned long count, unsigned long parallel)
 {
-    _cleanup_buffer_ struct buffer request = {0};
+    struct request request = {.method = NULL};
     struct grpc_channel *channel;
     double *samples;
 
@@ -100,7 +107,7 @@ void load_calls(const char *job, unsigned long count, unsigned long parallel)
     samples = calloc(count, sizeof(*samples));
     if (!samples)
         measure_die("memory");
-    pack_request(job, &request);
+    request_pack(&request, job);
     channel = load_connect();
     measure_latency(channel, &request, samples, count / 10 + 1); /* to warm up */
     measure_latency(channel, &request, samples, count);
@@ -109,5 +116,6 @@ void load_calls(const char *job, unsigned long count, unsigned long parallel)
     (void)printf(", \"calls_per_second\": %.0f}\n",
                  measure_rate(channel, &request, 10 * count, parallel));
     grpc_channel_free(channel);
+    buffer_done(&request.message);
     free(samples);
 }

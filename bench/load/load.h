@@ -33,7 +33,7 @@ void load_check(const struct grpc_result *result);
 /* READERS connections, each by a thread, that read the whole output of a job at the same time. */
 void load_streams(const char *job, unsigned long readers);
 
-/* GetJob one after the other for the latency, then PARALLEL at a time for the rate. */
+/* GetJob (NULL: Ping) one after the other for the latency, then PARALLEL at a time for the rate. */
 void load_calls(const char *job, unsigned long count, unsigned long parallel);
 
 /* StartJob of /bin/true and WaitJob, COUNT times, one after the other. */
