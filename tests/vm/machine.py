@@ -13,15 +13,19 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 
 import recipe
 from harness import BUILD, PATIENCE
 
-MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio_rng"]
+MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio_rng", "dm_mod", "dm_crypt", "ecb", "xts",
+           "loop", "overlay"]
 AGENT_PORT = 7443
 PROGRAMS = ("hoist-launcher", "hoistd", "hoist-init", "probe")
-TOOLS = ("crun", "strace")
+TOOLS = ("crun", "dmsetup", "strace")
+PARTITION_SIZE = 48 << 20
+PARTITIONS = 2
 DIRECTORIES = ("dev", "proc", "sys", "run", "tmp", "mnt", "bin", "etc", "opt/hoist", "srv", "var/lib", "var/log",
                "var/tmp")
 DATA_SIZE = 16 << 20
@@ -76,11 +80,31 @@ def fill_root(root, files):
         os.chmod(f"{root}{path}", mode)
 
 
+def mkfs():
+    return shutil.which("mkfs.ext4", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+
+
+def make_data_disk(work, name):
+    """A disk with partitions by a table of MS-DOS; the first holds an ext4 file system."""
+    start, sectors = 1 << 11, PARTITION_SIZE >> 9
+    entries = [struct.pack("<B3sB3sII", 0, bytes(3), 0x83, bytes(3), start + i * sectors, sectors)
+               for i in range(PARTITIONS)]
+    with open(f"{work}/partition", "wb") as file:
+        file.truncate(PARTITION_SIZE)
+    subprocess.run([mkfs(), "-q", "-E", "lazy_itable_init=1,root_owner=0:0", f"{work}/partition"], check=True)
+    with open(f"{work}/{name}", "wb") as disk, open(f"{work}/partition", "rb") as partition:
+        disk.truncate((start << 9) + PARTITIONS * PARTITION_SIZE)
+        disk.write(bytes(446) + b"".join(entries) + bytes(16 * (4 - PARTITIONS)) + b"\x55\xaa")
+        disk.seek(start << 9)
+        shutil.copyfileobj(partition, disk)
+    os.unlink(f"{work}/partition")
+    return f"{work}/{name}"
+
+
 def make_disk(work, files):
     fill_root(f"{work}/root", files)
     os.truncate(os.open(f"{work}/disk", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC), 512 << 20)
-    mkfs = shutil.which("mkfs.ext4", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    subprocess.run([mkfs, "-q", "-d", f"{work}/root", "-E", "lazy_itable_init=1,root_owner=0:0", f"{work}/disk"],
+    subprocess.run([mkfs(), "-q", "-d", f"{work}/root", "-E", "lazy_itable_init=1,root_owner=0:0", f"{work}/disk"],
                    check=True)
     shutil.rmtree(f"{work}/root")
     return f"{work}/disk"
@@ -95,6 +119,7 @@ class Machine:
         """`work` is a directory of its own, `guest` the script that becomes PID 1. It is not running yet: boot()."""
         self.work = work
         self.disk = make_disk(work, files)
+        self.data_disks = [make_data_disk(work, name) for name in ("vdb", "vdc")]
         self.kernel, tree = recipe.find_kernel()
         # Without a file `needed` the initramfs has nothing of the host's to show.
         self.initrd = recipe.make_initramfs(work, recipe.find_modules(tree, MODULES),
@@ -126,6 +151,8 @@ class Machine:
         argv += ["-drive", f"file={self.disk},if=virtio,format=raw,cache=unsafe",
                  "-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{AGENT_PORT}",
                  "-device", "virtio-net-pci,netdev=net,romfile="]
+        for disk in self.data_disks:
+            argv += ["-drive", f"file={disk},if=virtio,format=raw,cache=unsafe"]
         with open(f"{self.work}/log", "ab") as log:
             self.qemu = recipe.start(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return port
