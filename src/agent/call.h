@@ -80,8 +80,8 @@ void agent_call_to_core(struct agent_call *call, struct grpc_call *grpc);
 void agent_call_again(struct agent_call *call);
 
 /*
- * Core thread, exactly once for each way there, with the operation over. `response` is packed at once. A failure of
- * the worker becomes the error that clients see (agent/failure-message.h).
+ * Core thread, exactly once for each way there, with the operation over. `response` is packed at
+ * once. A failure of the worker becomes the error that clients see (agent/failure-message.h).
  */
 void agent_call_finish(struct agent_call *call, const ProtobufCMessage *response);
 void agent_call_finish_error(struct agent_call *call); /* call->error is filled */

@@ -71,7 +71,8 @@ struct spawn_options {
      */
     uint64_t jobs_max;
 
-    /* Of the host, not for jobs: bytes of memory, processes and threads; 0: nothing is kept back. */
+    /* Of the host, not for jobs: bytes of memory, processes and threads; 0: nothing is kept back.
+     */
     uint64_t reserve_memory;
     uint64_t reserve_pids;
 
