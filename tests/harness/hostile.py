@@ -28,7 +28,7 @@ STUB = ("import socket, sys; line = socket.socket(socket.AF_UNIX); line.connect(
 def protocol():
     """The version that the launcher speaks (wire/launcher-messages.h)."""
     with open(f"{TOP}/src/wire/launcher-messages.h") as file:
-        return int(re.search(r"define LAUNCHER_PROTOCOL_VERSION\s+(\d+)", file.read())[1])
+        return int(re.search(r"define LAUNCHER_PROTOCOL_VERSION\s+\D*(\d+)", file.read())[1])
 
 
 def messages():
