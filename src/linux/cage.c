@@ -131,7 +131,7 @@ static int place_clone(const struct landlock_place *place, struct stat *ret_stat
 static int place_show(int root_fd, const struct landlock_place *place)
 {
     struct mount_attr attributes = {.attr_set = PLACE_ATTRIBUTES};
-    struct stat status;
+    struct stat status = {};
     _cleanup_close_ int fd = place_clone(place, &status), target_fd = FD_NONE;
     int r;
 
