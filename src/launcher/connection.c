@@ -37,12 +37,6 @@ short connection_events(const struct connection *connection)
     return connection_has_answer(connection) || connection->tell_stopping ? POLLOUT : POLLIN;
 }
 
-void connection_tell_stopping(struct connection *connection)
-{
-    if (connection->fd >= 0 && connection->state != CONNECTION_GREETING)
-        connection->tell_stopping = true;
-}
-
 /* --- sending --------------------------------------------------------------------------------- */
 
 /* Sends the answer that waits. -EAGAIN: it still does. */
@@ -85,6 +79,16 @@ static int connection_flush(struct connection *connection, struct error *err)
     int r = answer_flush(connection, err);
 
     return r < 0 ? r : stopping_flush(connection, err);
+}
+
+void connection_tell_stopping(struct connection *connection)
+{
+    struct error err;
+
+    if (connection->fd < 0 || connection->state == CONNECTION_GREETING)
+        return;
+    connection->tell_stopping = true;
+    (void)connection_flush(connection, &err); /* what is wrong with it shows at the next dispatch */
 }
 
 /* --- answering ------------------------------------------------------------------------------- */

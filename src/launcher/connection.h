@@ -42,5 +42,6 @@ short connection_events(const struct connection *connection);
 int connection_dispatch(struct connection *connection, struct launcher *launcher,
                         struct error *err);
 
-/* Tells hoistd that the launcher ends, as soon as there is room. Nothing before its Hello. */
+/* Tells hoistd that the launcher ends: now if there is room, so that it hears this before a signal
+ * that follows, else as soon as there is. Nothing before its Hello. */
 void connection_tell_stopping(struct connection *connection);

@@ -55,7 +55,7 @@ static void handle_signal(struct supervisor *supervisor, uint32_t number)
         break;
     case SIGTERM:
     case SIGINT:
-        log_info("stopping; jobs go on");
+        log_info("stopping");
         notify_manager("STOPPING=1");
         supervisor_stop(supervisor, clock_boot());
         break;
