@@ -53,14 +53,20 @@ def slow_read(bps):
     return f"dd if=/srv/data of=/dev/null bs={BLOCK} count=1 iflag=direct", amounts(io_read_bps=bps)
 
 
+# Before it has come to its read a process can be killed like any other. Only what the shell can do itself: what a job
+# executes is read from the disk, and would wait behind the slow read.
+READING = 'read call fd rest <"/proc/$pid/syscall"; [ "$call $fd" = "0 0x0" ]'
+
+
 def let_go(machine, cgroup):
     machine.sh(f"read disk rest <{cgroup}/io.max; echo $disk rbps=max >{cgroup}/io.max")
     machine.sh(f"while [ -e {cgroup} ]; do usleep 50000; done")
 
 
-def test_stop_answers_though_a_process_can_not_be_killed_yet(alice):
+def test_stop_answers_though_a_process_can_not_be_killed_yet(alice, agent, machine):
     command, limits = slow_read(5 * KIB)
     job = alice.start("/bin/sh", "-c", f"exec {command}", limits=limits)
+    machine.sh(f"read pid <{agent.cgroup(job)}/cgroup.procs; until {READING}; do usleep 10000; done")
     stopping = alice.stop(job, grace=0)
     assert word("JobState", stopping.state) == "STOPPING"
     assert stopping.processes_blocked == 1
@@ -70,7 +76,7 @@ def test_stop_answers_though_a_process_can_not_be_killed_yet(alice):
 def test_end_is_told_though_a_process_can_not_be_killed_yet(alice, agent, machine):
     """hoist-init gives the child five seconds to go, then writes down how the command ended."""
     command, limits = slow_read(1 * KIB)
-    job = alice.run("/bin/sh", "-c", f"{command} & echo bye; exit 3", limits=limits)
+    job = alice.run("/bin/sh", "-c", f"{command} & pid=$!; until {READING}; do :; done; echo bye; exit 3", limits=limits)
     assert ending(job) == ("FAILED", "EXITED", 3, 0)
     assert alice.output(job).stdout == b"bye\n"
     cgroup = agent.cgroup(job)
