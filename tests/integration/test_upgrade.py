@@ -34,7 +34,8 @@ def raised(tmp_path_factory):
     path = str(tmp_path_factory.mktemp("raised"))
     subprocess.run(["meson", "setup", "-Dformats_raised=1", "-Dtests=false", path, TOP], check=True,
                    capture_output=True, timeout=300)
-    subprocess.run(["ninja", "-C", path], check=True, capture_output=True, timeout=1500)
+    built = subprocess.run(["ninja", "-C", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500)
+    assert built.returncode == 0, built.stdout
     for name in PROGRAMS:
         folder = {"hoistd": "agent", "hoist": "cli"}.get(name, name.removeprefix("hoist-"))
         os.symlink(f"{path}/src/{folder}/{name}", f"{path}/{name}")
