@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static uint64_t clock_nanoseconds(clockid_t clock)
 {
@@ -28,6 +29,29 @@ double measure_seconds(void)
 double measure_cpu(void)
 {
     return (double)clock_nanoseconds(CLOCK_PROCESS_CPUTIME_ID) / 1e9;
+}
+
+pid_t measure_fork(void)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        measure_die("fork");
+    if (pid == 0)
+        (void)setsid();
+    return pid;
+}
+
+pid_t measure_start(char **command, int output)
+{
+    pid_t pid = measure_fork();
+
+    if (pid > 0)
+        return pid;
+    if (dup2(output, STDOUT_FILENO) < 0)
+        measure_die("dup2");
+    execvp(command[0], command);
+    measure_die(command[0]);
 }
 
 void measure_die(const char *what)

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * What the programs of bench/ have in common: clocks, arguments, dying. They measure on a machine
@@ -15,6 +16,13 @@ uint64_t measure_nanoseconds(void);
 
 /* User and system time of this process so far, all threads, in seconds. */
 double measure_cpu(void);
+
+/* A child in a session of its own, as jobs have: the scheduler treats the processes of one session
+ * as one (sched(7), autogroup). 0 in the child. */
+pid_t measure_fork(void);
+
+/* The pid of a `command` (ended by NULL) whose output goes to `output`. */
+pid_t measure_start(char **command, int output);
 
 /* `what: <text of errno>`, exit code 1. */
 void measure_die(const char *what) __attribute__((noreturn));

@@ -33,21 +33,6 @@ static uint64_t copy(int from, int to)
     return bytes;
 }
 
-static pid_t start(char **command, int output)
-{
-    pid_t pid = fork();
-
-    if (pid < 0)
-        measure_die("fork");
-    if (pid > 0)
-        return pid;
-    (void)setsid(); /* as a job has: sched(7), autogroup */
-    if (dup2(output, STDOUT_FILENO) < 0)
-        measure_die("dup2");
-    execvp(command[0], command);
-    measure_die(command[0]);
-}
-
 int main(int argc, char **argv)
 {
     int fds[2], file, status;
@@ -64,7 +49,7 @@ int main(int argc, char **argv)
         measure_die("pipe");
     begin = measure_seconds();
     cpu = measure_cpu();
-    pid = start(argv + 2, fds[1]);
+    pid = measure_start(argv + 2, fds[1]);
     (void)close(fds[1]);
     bytes = copy(fds[0], file);
     if (waitpid(pid, &status, 0) != pid)

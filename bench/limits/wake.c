@@ -55,17 +55,13 @@ static void run_sender(const struct chain *chain)
                 return; /* enough was measured */
 }
 
-/* Each link is a process with a session of its own, as in the chain that is compared with this one:
- * the scheduler treats the processes of one session as one (sched(7), autogroup). */
+/* Each link is a process by itself, as in the chain that is compared with this one. */
 static pid_t start_link(void (*run)(const struct chain *chain), const struct chain *chain)
 {
-    pid_t pid = fork();
+    pid_t pid = measure_fork();
 
-    if (pid < 0)
-        measure_die("fork");
     if (pid > 0)
         return pid;
-    (void)setsid();
     run(chain);
     _exit(0);
 }
@@ -86,21 +82,6 @@ static void make_connection(int *ret_from, int *ret_to)
     if (*ret_from < 0 || setsockopt(*ret_from, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
         measure_die("accept");
     (void)close(listener);
-}
-
-static pid_t start(char **command, int output)
-{
-    pid_t pid = fork();
-
-    if (pid < 0)
-        measure_die("fork");
-    if (pid > 0)
-        return pid;
-    (void)setsid();
-    if (dup2(output, STDOUT_FILENO) < 0)
-        measure_die("dup2");
-    execvp(command[0], command);
-    measure_die(command[0]);
 }
 
 static void open_files(struct chain *chain)
@@ -149,7 +130,7 @@ int main(int argc, char **argv)
     chain.pipe = fds[0];
     pids[0] = start_link(run_sender, &chain);
     pids[1] = start_link(run_copier, &chain);
-    pids[2] = start(argv + 3, fds[1]);
+    pids[2] = measure_start(argv + 3, fds[1]);
     (void)close(fds[1]);
     take_samples(reader, count);
     for (size_t i = 0; i < 3; i++) {

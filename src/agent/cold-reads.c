@@ -10,8 +10,8 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/thread-start.h"
 #include "grpc/server.h"
-#include "grpc/thread-start.h"
 #include "output/fetch.h"
 
 struct cold_read {

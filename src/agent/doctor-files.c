@@ -85,9 +85,7 @@ static bool has_room(const char *path, struct check *check)
         return true;
     check_say(check, CHECK_FAILED, "%s has %llu MiB left: starts are refused when it is full", path,
               (unsigned long long)(bytes >> 20));
-    check_mend(
-        check,
-        "printf 'output:\\n  retain: 1h\\n' >>/etc/hoist/hoistd.yaml && systemctl restart hoist");
+    check_mend(check, "hoist rm JOB   # of those that have ended: hoist list");
     return false;
 }
 

@@ -55,8 +55,8 @@ static void mend_sysctl(struct check *check, const char *path, long long value)
     for (char *c = name; *c; c++)
         if (*c == '/')
             *c = '.';
-    check_mend(check, "echo %s=%lld >/etc/sysctl.d/50-hoist.conf && sysctl -w %s=%lld", name, value,
-               name, value);
+    check_mend(check, "echo %s=%lld >>/etc/sysctl.d/50-hoist.conf && sysctl -w %s=%lld", name,
+               value, name, value);
 }
 
 /* Says what is wrong with the first of them that is below `least`; true when none is. */

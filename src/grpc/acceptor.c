@@ -18,10 +18,10 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/thread-start.h"
 #include "grpc/bounds.h"
 #include "grpc/connection.h"
 #include "grpc/peers.h"
-#include "grpc/thread-start.h"
 
 struct acceptor {
     pthread_t thread;

@@ -21,10 +21,10 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/thread-start.h"
 #include "grpc/acceptor.h"
 #include "grpc/connection.h"
 #include "grpc/peers.h"
-#include "grpc/thread-start.h"
 #include "grpc/thread.h"
 #include "grpc/tls.h"
 

@@ -136,7 +136,7 @@ static int place_show(int root_fd, const struct landlock_place *place)
     int r;
 
     if (fd < 0)
-        return TAKE_FD(fd);
+        return fd;
     if (!(place->access & LANDLOCK_WRITE))
         attributes.attr_set |= MOUNT_ATTR_RDONLY;
     if (S_ISCHR(status.st_mode))

@@ -58,8 +58,10 @@ int disk_limits_refresh(struct spawn_context *context, struct error *err)
     r = mount_table_read(&table, err);
     if (r >= 0)
         r = disk_set_find(&table, context->sysfs_fd, mount_is_shown, context, &disks, err);
-    if (r < 0)
+    if (r < 0) { /* what the table has told is not asked again, and the old disks may be wrong */
+        context->mounts_fd = fd_close(context->mounts_fd);
         return r;
+    }
     disk_set_done(&context->disks);
     context->disks = disks;
     return 0;

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/thread-start.h"
 
 /*
  * Two lists cross between the threads under one lock, each as a whole: the owner appends to `asked`
@@ -235,28 +235,11 @@ static void *thread_main(void *userdata)
     struct store_thread *thread = userdata;
     struct store_request *first;
 
-    (void)pthread_setname_np(pthread_self(), "store"); /* for people who look with ps(1) */
     while ((first = thread_wait(thread))) {
         chain_run(thread->store, first);
         thread_answer(thread, first);
     }
     return NULL;
-}
-
-/* Signals are the owner's business. */
-static int thread_start(struct store_thread *thread)
-{
-    sigset_t all, before;
-    int r;
-
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&thread->thread, NULL, thread_main, thread);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0)
-        return -r;
-    thread->running = true;
-    return 0;
 }
 
 int store_thread_new(struct store *store, struct store_thread **ret, struct error *err)
@@ -275,11 +258,12 @@ int store_thread_new(struct store *store, struct store_thread **ret, struct erro
         return error_set(err, -errno, "can't start the store's thread: %s", strerror(errno));
 
     thread->store = store;
-    r = thread_start(thread);
+    r = thread_start_quiet(&thread->thread, "store", thread_main, thread);
     if (r < 0) {
         thread->store = NULL; /* still the caller's */
         return error_set(err, r, "can't start the store's thread: %s", strerror(-r));
     }
+    thread->running = true;
     *ret = TAKE_PTR(thread);
     return 0;
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +11,9 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/thread-start.h"
 
-struct task_queue {
-    struct disk_task *first;
-    struct disk_task **end; /* where the next one is hung in */
-};
+STAILQ_HEAD(task_queue, disk_task);
 
 struct disk_thread {
     pthread_t thread;
@@ -30,26 +27,12 @@ struct disk_thread {
     bool stopping;
 };
 
-static void queue_init(struct task_queue *queue)
+static struct disk_task *take_first(struct task_queue *queue)
 {
-    *queue = (struct task_queue){.end = &queue->first};
-}
-
-static void queue_append(struct task_queue *queue, struct disk_task *task)
-{
-    task->next = NULL;
-    *queue->end = task;
-    queue->end = &task->next;
-}
-
-static struct disk_task *queue_take_first(struct task_queue *queue)
-{
-    struct disk_task *task = queue->first;
+    struct disk_task *task = STAILQ_FIRST(queue);
 
     if (task)
-        queue->first = task->next;
-    if (!queue->first)
-        queue_init(queue);
+        STAILQ_REMOVE_HEAD(queue, queue);
     return task;
 }
 
@@ -59,9 +42,9 @@ static struct disk_task *thread_wait(struct disk_thread *thread)
     struct disk_task *task;
 
     pthread_mutex_lock(&thread->lock);
-    while (!thread->asked.first && !thread->stopping)
+    while (STAILQ_EMPTY(&thread->asked) && !thread->stopping)
         pthread_cond_wait(&thread->asked_some, &thread->lock);
-    task = queue_take_first(&thread->asked);
+    task = take_first(&thread->asked);
     pthread_mutex_unlock(&thread->lock);
     return task;
 }
@@ -72,32 +55,17 @@ static void *thread_main(void *userdata)
     const uint64_t one = 1;
     struct disk_task *task;
 
-    (void)pthread_setname_np(pthread_self(), "disk"); /* for people who look with ps(1) */
     while ((task = thread_wait(thread))) {
         ssize_t n;
 
         task->run(task);
         pthread_mutex_lock(&thread->lock);
-        queue_append(&thread->finished, task);
+        STAILQ_INSERT_TAIL(&thread->finished, task, queue);
         pthread_mutex_unlock(&thread->lock);
         n = write(thread->event_fd, &one, sizeof(one)); /* full: the owner is awake already */
         (void)n;
     }
     return NULL;
-}
-
-/* Signals are the owner's business. */
-static int thread_start(struct disk_thread *thread)
-{
-    sigset_t all, before;
-    int r;
-
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&thread->thread, NULL, thread_main, thread);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    thread->running = r == 0;
-    return -r;
 }
 
 int disk_thread_new(struct disk_thread **ret, struct error *err)
@@ -107,14 +75,16 @@ int disk_thread_new(struct disk_thread **ret, struct error *err)
 
     if (!thread)
         return error_set(err, -ENOMEM, "no memory");
-    queue_init(&thread->asked);
-    queue_init(&thread->finished);
+    STAILQ_INIT(&thread->asked);
+    STAILQ_INIT(&thread->finished);
     pthread_mutex_init(&thread->lock, NULL);
     pthread_cond_init(&thread->asked_some, NULL);
     thread->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    r = thread->event_fd < 0 ? -errno : thread_start(thread);
+    r = thread->event_fd < 0 ? -errno
+                             : thread_start_quiet(&thread->thread, "disk", thread_main, thread);
     if (r < 0)
         return error_set(err, r, "can't start the disk's thread: %s", strerror(-r));
+    thread->running = true;
     *ret = TAKE_PTR(thread);
     return 0;
 }
@@ -134,7 +104,7 @@ void disk_thread_dispatch(struct disk_thread *thread)
         struct disk_task *task;
 
         pthread_mutex_lock(&thread->lock);
-        task = queue_take_first(&thread->finished);
+        task = take_first(&thread->finished);
         pthread_mutex_unlock(&thread->lock);
         if (!task)
             return;
@@ -145,7 +115,7 @@ void disk_thread_dispatch(struct disk_thread *thread)
 void disk_thread_ask(struct disk_thread *thread, struct disk_task *task)
 {
     pthread_mutex_lock(&thread->lock);
-    queue_append(&thread->asked, task);
+    STAILQ_INSERT_TAIL(&thread->asked, task, queue);
     pthread_cond_signal(&thread->asked_some);
     pthread_mutex_unlock(&thread->lock);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <sys/queue.h>
+
 #include "base/cleanup.h"
 
 struct error;
@@ -19,10 +21,9 @@ struct disk_thread;
 struct disk_task {
     void (*run)(struct disk_task *task);  /* on the disk's thread; shares nothing with others */
     void (*done)(struct disk_task *task); /* may free it, and ask for more */
-    struct disk_task *next;               /* the thread's */
+    STAILQ_ENTRY(disk_task) queue;        /* the thread's */
 };
 
-/* With all signals blocked. */
 int disk_thread_new(struct disk_thread **ret, struct error *err);
 
 /* Readable when tasks are done; for any event loop; stays ours. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "grpc/thread-start.h"
+#include "base/thread-start.h"
 
 #include <errno.h>
 #include <signal.h>
