@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 
 #include "base/cleanup.h"
+#include "base/sanitized.h"
 
 /* One paragraph for each subject. */
 /* clang-format off */
@@ -49,7 +50,7 @@ static const char *const allowed[] = {
     "uname", "sysinfo", "getcpu", "getrandom",
     /* time */
     "time", "gettimeofday", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep",
-#if CONFINE_SANITIZED
+#if IS_SANITIZED
     /* the leak checker's tracer, and a symbolizer for reports */
     "clone", "fork", "vfork", "execve", "wait4", "waitid", "pipe2", "dup", "dup2", "dup3", "kill",
     "ptrace", "prctl", "arch_prctl", "mmap", "mprotect", "prlimit64", "setrlimit", "personality",
@@ -60,7 +61,7 @@ static const char *const allowed[] = {
 
 static const struct syscall_condition conditions[] = {
     {"sendto", 4, UINT64_MAX, 0}, /* send(2): to whom the socket is connected */
-#if !CONFINE_SANITIZED
+#if !IS_SANITIZED
     {"clone", 0, CLONE_THREAD, CLONE_THREAD},
     {"mmap", 2, PROT_EXEC, 0},
     {"mprotect", 2, PROT_EXEC, 0},
@@ -78,7 +79,7 @@ static const char *const refused[] = {
 
 /* Ways out: other programs, processes, users, name spaces, networks and memory. */
 static const char *const deadly[] = {
-#if !CONFINE_SANITIZED
+#if !IS_SANITIZED
     "execve", "fork", "vfork", "ptrace", "process_vm_readv", "kill", "personality",
 #endif
     "execveat", "process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp",

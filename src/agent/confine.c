@@ -14,6 +14,7 @@
 #include "agent/confine-calls.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/sanitized.h"
 #include "linux/cage.h"
 #include "linux/landlock.h"
 #include "linux/privileges.h"
@@ -140,7 +141,7 @@ static int places_fill(struct places *places, const struct config *config, const
     places_add(places, "/dev/null", LANDLOCK_READ);
     if (cgroup_mount[0])
         places_add(places, cgroup_mount, LANDLOCK_READ);
-#if CONFINE_SANITIZED
+#if IS_SANITIZED
     places_add(places, "/", LANDLOCK_READ); /* reports name functions and lines */
 #endif
     for (size_t i = 0; i < ARRAY_SIZE(certificates); i++) {
@@ -164,8 +165,8 @@ static bool state_is_ours(const struct config *config)
 /* A sanitizer's symbolizer needs the host's programs. */
 static int confine_to_root(const struct places *places, bool *ret_own, struct error *err)
 {
-    int r = CONFINE_SANITIZED ? error_set(err, 0, "a sanitizer needs the host's root")
-                              : cage_enter(places->list, places->count, err);
+    int r = IS_SANITIZED ? error_set(err, 0, "a sanitizer needs the host's root")
+                         : cage_enter(places->list, places->count, err);
 
     if (r < 0)
         return r;
@@ -226,7 +227,7 @@ int confine_threads(struct error *err)
     const struct rlimit none = {0, 0};
 
     /* The leak checker's tracer is a process of its own, at the very end. */
-    if (!CONFINE_SANITIZED && setrlimit(RLIMIT_NPROC, &none) < 0)
+    if (!IS_SANITIZED && setrlimit(RLIMIT_NPROC, &none) < 0)
         return error_set(err, -errno, "can't forbid further threads: %s", strerror(errno));
     return 0;
 }

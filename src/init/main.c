@@ -2,10 +2,10 @@
 /*
  * hoist-init: PID 1 of one job.
  *
- * It executes a plan (wire/plan.h) as root, starts the command, gives up everything but CAP_KILL,
- * and from then on copies output, reaps, stops and records (supervise.h). It takes no arguments,
- * reads no environment and writes to nothing but the job's three files; whoever started it may be
- * gone.
+ * It executes a plan (wire/plan.h) as root, starts the command, gives up everything but CAP_KILL
+ * and a handful of system calls (own-calls.h), and from then on copies output, reaps, stops and
+ * records (supervise.h). It takes no arguments, reads no environment and writes to nothing but the
+ * job's three files; whoever started it may be gone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "init/command.h"
 #include "init/conditions.h"
+#include "init/own-calls.h"
 #include "init/privileges.h"
 #include "init/steps.h"
 #include "init/streams.h"
@@ -186,7 +187,7 @@ static int run_plan(struct start *start, const struct id *job, struct supervisor
         return r;
     streams_close_command_ends(&streams);
     let_go(start);
-    return 0;
+    return own_calls_restrict(err);
 }
 
 int main(void)

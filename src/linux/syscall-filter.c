@@ -10,7 +10,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
@@ -30,18 +29,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strv.h"
-
-#if defined(__x86_64__)
-#    define ARCHITECTURE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#    define ARCHITECTURE AUDIT_ARCH_AARCH64
-#elif defined(__riscv) && __riscv_xlen == 64
-#    define ARCHITECTURE AUDIT_ARCH_RISCV64
-#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#    define ARCHITECTURE AUDIT_ARCH_PPC64LE
-#else
-#    error "which AUDIT_ARCH_… is this? (and does clone(2) take its flags first?)"
-#endif
+#include "linux/audit-architecture.h"
 
 #define NAMESPACE_FLAGS                                                                            \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
@@ -71,7 +59,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half of an arg
 /* Every path ends in a FAIL or behind the last instruction, where libseccomp's part begins. */
 static const struct sock_filter looks_into_arguments[] = {
     /*  0 */ LOAD(FIELD(arch)),
-    /*  1 */ UNLESS(ARCHITECTURE, 39), /* → 41 */
+    /*  1 */ UNLESS(AUDIT_ARCH_NATIVE, 39), /* → 41 */
     /*  2 */ LOAD(FIELD(nr)),
     /*  3 */ IF(SYS_clone, 5),       /* → 9 */
     /*  4 */ IF(SYS_unshare, 7),     /* → 12 */

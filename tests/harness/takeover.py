@@ -71,7 +71,7 @@ class Takeover:
         assert os.WIFSTOPPED(status)
 
     def call(self, name, *arguments):
-        """What the call returns; negative is an errno. Texts are put below its stack."""
+        """What the call (a name, or a number) returns; negative is an errno. Texts are put below its stack."""
         values, room = [], self.registers.rsp - 65536
         for argument in arguments:
             if isinstance(argument, str):
@@ -83,7 +83,7 @@ class Takeover:
         wanted = Registers.from_buffer_copy(self.registers)
         for register, value in zip("rdi rsi rdx r10 r8 r9".split(), values + [0] * (6 - len(values))):
             setattr(wanted, register, value & (1 << 64) - 1)
-        wanted.rax, wanted.rip, wanted.orig_rax = CALLS[name], self.instruction, (1 << 64) - 1
+        wanted.rax, wanted.rip, wanted.orig_rax = CALLS.get(name, name), self.instruction, (1 << 64) - 1
         ptrace(SETREGS, self.pid, ctypes.byref(wanted))
         ptrace(SINGLESTEP, self.pid)
         self.wait()
