@@ -251,6 +251,15 @@ struct hoist_usage {
     uint64_t pids_current;
 };
 
+#define HOIST_TASK_NAME_SIZE 16 /* with the NUL */
+
+/* A task (thread) that could not be ended yet. */
+struct hoist_blocked_task {
+    pid_t pid;  /* on the host */
+    char state; /* as proc(5) has it; 'D': no signal reaches it before the kernel lets it go */
+    char name[HOIST_TASK_NAME_SIZE]; /* printable ASCII */
+};
+
 /* What is known of a job. Made by the library: hoist_job_free() frees it with all that it points
  * to. */
 struct hoist_job {
@@ -285,6 +294,8 @@ struct hoist_job {
     uint64_t output_gap_start; /* bytes [start, end) were dropped by the cap; equal: none were */
     uint64_t output_gap_end;
     int output_waiting; /* the disk is full; the job goes on when there is room */
+    const struct hoist_blocked_task *blocked_tasks; /* of processes_blocked the first ones */
+    size_t blocked_task_count;
 };
 
 /* Accepts NULL; returns NULL. */

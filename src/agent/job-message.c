@@ -117,11 +117,34 @@ static int fill_end(const struct job_info *info, Hoist__V1__Job *job)
     job->core_dumped = info->core_dumped;
     job->job_uid = info->uid;
     job->pid = (uint32_t)info->pid;
-    job->processes_blocked = info->processes_blocked;
     r = api_set_text(&job->error, info->error);
     if (r == 0)
         r = api_set_text(&job->created_by, info->created_by);
     return r < 0 ? r : api_set_text(&job->stopped_by, info->stopped_by);
+}
+
+static int fill_blocked(const struct job_info *info, Hoist__V1__Job *job)
+{
+    job->processes_blocked = info->processes_blocked;
+    for (size_t i = 0; i < info->blocked_task_count; i++) {
+        const struct hoist_blocked_task *from = &info->blocked_tasks[i];
+        Hoist__V1__BlockedTask *task = api_new(hoist__v1__blocked_task);
+        int r;
+
+        if (!task)
+            return -ENOMEM;
+        task->pid = (uint32_t)from->pid;
+        r = api_set_text(&task->name, from->name);
+        if (r == 0)
+            r = api_set_text(&task->state, (const char[]){from->state, '\0'});
+        if (r == 0)
+            r = api_append_take(&job->n_blocked_tasks, &job->blocked_tasks, task);
+        if (r < 0) {
+            api_free(&task->base);
+            return r;
+        }
+    }
+    return 0;
 }
 
 static int fill_times(const struct job_info *info, Hoist__V1__Job *job)
@@ -200,7 +223,7 @@ static int fill_degradations(const struct job_info *info, Hoist__V1__Job *job)
 Hoist__V1__Job *job_to_message(const struct job_info *info, const char *host)
 {
     static job_part_fn *const parts[] = {
-        fill_name,   fill_spec,  fill_end,    fill_times,
+        fill_name,   fill_spec,  fill_end,    fill_times,        fill_blocked,
         fill_output, fill_usage, fill_limits, fill_degradations,
     };
     _cleanup_api_message_ Hoist__V1__Job *job = api_new(hoist__v1__job);

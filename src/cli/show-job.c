@@ -161,6 +161,18 @@ static void show_times(const Hoist__V1__Job *job)
         line(job->end_time ? "ran" : "runs for", quantity_format_duration(run_time, text));
 }
 
+static void show_blocked(const Hoist__V1__Job *job)
+{
+    printf("%-11s %u tasks can't be ended yet\n", "blocked", job->processes_blocked);
+    for (size_t i = 0; i < job->n_blocked_tasks; i++) {
+        const Hoist__V1__BlockedTask *task = job->blocked_tasks[i];
+        _cleanup_free_ char *text =
+            text_format("pid %u (%s), state %s", task->pid, task->name, task->state);
+
+        line_if("", text);
+    }
+}
+
 static void show_end(const Hoist__V1__Job *job)
 {
     char text[JOB_END_TEXT_MAX];
@@ -173,7 +185,7 @@ static void show_end(const Hoist__V1__Job *job)
         line("reason", api_reason_name((int)job->reason));
     line_if("error", job->error);
     if (job->processes_blocked > 0)
-        printf("%-11s %u processes can't be ended yet\n", "blocked", job->processes_blocked);
+        show_blocked(job);
 }
 
 static void show_output(const Hoist__V1__OutputTotals *output)

@@ -85,6 +85,8 @@ static void show_rest(const struct job_info *info, struct hoist_job *head)
     head->uid = info->uid;
     head->pid = info->pid;
     head->processes_blocked = info->processes_blocked;
+    head->blocked_tasks = info->blocked_tasks;
+    head->blocked_task_count = info->blocked_task_count;
     head->output_gap_start = info->output.gap_start;
     head->output_gap_end = info->output.gap_end;
     head->output_waiting = info->output.waiting_for_disk;

@@ -58,6 +58,8 @@ struct job_limit {
     char detail[LIMIT_DETAIL_MAX];
 };
 
+#define JOB_BLOCKED_TASKS_MAX 8
+
 struct job_info {
     struct id id;
     struct job_spec spec; /* env holds names only */
@@ -83,6 +85,8 @@ struct job_info {
     uid_t uid;                  /* of the command */
     pid_t pid;                  /* hoist-init's while the job lives; 0 afterwards */
     uint32_t processes_blocked; /* STOPPING past its deadline: tasks that could not be ended yet */
+    struct hoist_blocked_task blocked_tasks[JOB_BLOCKED_TASKS_MAX]; /* the first of them */
+    size_t blocked_task_count;
 };
 
 /* Accepts NULL. */

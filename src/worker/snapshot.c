@@ -137,6 +137,16 @@ static bool is_past_its_deadline(const struct job *job)
            clock_boot() >= job->kill_deadline;
 }
 
+static void info_blocked(const struct job *job, struct job_info *info)
+{
+    int count = spawner_tasks(job->worker->spawner, job->outcome.cgroup, info->blocked_tasks,
+                              ARRAY_SIZE(info->blocked_tasks));
+
+    /* Without the figure: hoist-init waits for one at least. */
+    info->processes_blocked = (uint32_t)MAX(info->usage.cgroup.pids_current, UINT64_C(1));
+    info->blocked_task_count = count > 0 ? (size_t)count : 0;
+}
+
 static void info_live(struct job *job, struct job_info *info)
 {
     struct cgroup_usage usage;
@@ -155,8 +165,8 @@ static void info_live(struct job *job, struct job_info *info)
         info->usage.cgroup = usage;
         info->usage.throttled = usage_throttled(&(struct cgroup_usage){.known = 0}, &usage);
     }
-    if (is_past_its_deadline(job)) /* without the figure: hoist-init waits for one at least */
-        info->processes_blocked = (uint32_t)MAX(info->usage.cgroup.pids_current, UINT64_C(1));
+    if (is_past_its_deadline(job))
+        info_blocked(job, info);
 }
 
 struct job_info *snapshot_job(struct job *job)

@@ -11,6 +11,7 @@
 
 #include "base/strv.h"
 #include "wire/launcher-client.h"
+#include "worker/blocked-tasks.h"
 #include "worker/cgroup-figures.h"
 
 /*
@@ -248,6 +249,12 @@ static int launcher_statistics(struct spawner *spawner, const char *cgroup, char
     return cgroup_figures_list(launcher(spawner)->cgroup_mount, cgroup, ret);
 }
 
+static int launcher_tasks(struct spawner *spawner, const char *cgroup,
+                          struct hoist_blocked_task *ret, size_t max)
+{
+    return blocked_tasks_read(launcher(spawner)->cgroup_mount, cgroup, ret, max);
+}
+
 static int socket_is_ready(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct spawner_launcher *spawner = userdata;
@@ -293,6 +300,7 @@ static const struct spawner_class launcher_class = {
     .list = launcher_list,
     .usage = launcher_usage,
     .statistics = launcher_statistics,
+    .tasks = launcher_tasks,
     .free = launcher_free,
 };
 

@@ -10,6 +10,7 @@
 
 #include "linux/cgroup-tree.h"
 #include "spawn/spawn.h"
+#include "worker/blocked-tasks.h"
 #include "worker/cgroup-figures.h"
 
 /*
@@ -189,6 +190,12 @@ static int local_statistics(struct spawner *spawner, const char *cgroup, char **
     return cgroup_figures_list(local(spawner)->tree.fd, cgroup, ret);
 }
 
+static int local_tasks(struct spawner *spawner, const char *cgroup, struct hoist_blocked_task *ret,
+                       size_t max)
+{
+    return blocked_tasks_read(local(spawner)->tree.fd, cgroup, ret, max);
+}
+
 static void local_free(struct spawner *spawner)
 {
     struct spawner_local *self = local(spawner);
@@ -209,6 +216,7 @@ static const struct spawner_class local_class = {
     .list = local_list,
     .usage = local_usage,
     .statistics = local_statistics,
+    .tasks = local_tasks,
     .free = local_free,
 };
 

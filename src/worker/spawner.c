@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "base/strv.h"
+
 int spawner_spawn(struct spawner *spawner, const struct spawn_spec *spec,
                   const struct spawn_files *files, spawner_started_fn *done, void *userdata)
 {
@@ -35,6 +37,14 @@ int spawner_statistics(struct spawner *spawner, const char *cgroup, char ***ret)
 {
     return spawner->class->statistics ? spawner->class->statistics(spawner, cgroup, ret)
                                       : -EOPNOTSUPP;
+}
+
+int spawner_tasks(struct spawner *spawner, const char *cgroup, struct hoist_blocked_task *ret,
+                  size_t max)
+{
+    if (!spawner->class->tasks || text_is_empty(cgroup))
+        return -EOPNOTSUPP;
+    return spawner->class->tasks(spawner, cgroup, ret, max);
 }
 
 int spawner_control(struct spawner *spawner, const struct pidref *init,

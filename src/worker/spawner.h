@@ -22,6 +22,7 @@
  * even be asked (-ENOMEM, -EPIPE, -ENOBUFS); then there is no completion.
  */
 
+struct hoist_blocked_task;
 struct spawner;
 
 /* What came of a Spawn. With code 0 `result` is filled; the callee takes the pidfd with TAKE_FD. */
@@ -75,6 +76,10 @@ struct spawner_class {
     /* All of them by the kernel's names: "cpu.stat.usage_usec 123"; NULL-terminated, the caller's.
      * NULL: there are none. */
     int (*statistics)(struct spawner *spawner, const char *cgroup, char ***ret);
+    /* The tasks of a job that can't be ended, as blocked_tasks_read() tells them. NULL: there are
+     * none. */
+    int (*tasks)(struct spawner *spawner, const char *cgroup, struct hoist_blocked_task *ret,
+                 size_t max);
     /* NULL: a queued signal to the pidfd (wire/control.h). Both below for spawners without
      * processes. */
     int (*control)(struct spawner *spawner, const struct pidref *init,
@@ -99,6 +104,8 @@ int spawner_remove(struct spawner *spawner, const struct id *id, const char *gro
 int spawner_list(struct spawner *spawner, spawner_listed_fn *done, void *userdata);
 int spawner_usage(struct spawner *spawner, const char *cgroup, struct cgroup_usage *ret);
 int spawner_statistics(struct spawner *spawner, const char *cgroup, char ***ret);
+int spawner_tasks(struct spawner *spawner, const char *cgroup, struct hoist_blocked_task *ret,
+                  size_t max);
 
 /* Asks a job's hoist-init for something. -ESRCH when it has ended. */
 int spawner_control(struct spawner *spawner, const struct pidref *init,

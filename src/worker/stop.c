@@ -36,10 +36,13 @@ static int kill_deadline_passed(sd_event_source *source, uint64_t usec, void *us
     return 0;
 }
 
-/* Of several stops the earliest deadline counts, as it does for hoist-init. */
-static void arm_kill(struct job *job, usec_t grace)
+/*
+ * `kill`: when hoist-init kills what is left, or did: after a restart the deadline may have passed
+ * long ago. Of several stops the earliest counts, as it does for hoist-init.
+ */
+static void arm_kill(struct job *job, usec_t kill)
 {
-    usec_t deadline = clock_boot() + grace + KILL_MARGIN;
+    usec_t deadline = MIN(kill, USEC_INFINITY - KILL_MARGIN) + KILL_MARGIN;
 
     if (job->kill_deadline != 0 && job->kill_deadline <= deadline)
         return;
@@ -58,7 +61,7 @@ void job_send_stop(struct job *job)
     job->stop_wanted = false;
     if (job->process_ended)
         return;
-    arm_kill(job, job->stop_grace);
+    arm_kill(job, clock_boot() + job->stop_grace);
     (void)spawner_control(job->worker->spawner, &job->init, &request); /* -ESRCH: the end comes */
     job_set_state(job, HOIST_STATE_STOPPING);
 }
@@ -92,10 +95,8 @@ void job_stop(struct job *job, const char *by, int signal, usec_t grace)
 
 void job_notice_stopping(struct job *job)
 {
-    usec_t now = clock_boot(), kill = job->said.progress.kill_boot;
-
-    if (job->outcome.state != HOIST_STATE_RUNNING)
-        return;
-    job_set_state(job, HOIST_STATE_STOPPING);
-    arm_kill(job, kill > now ? kill - now : 0);
+    if (job->outcome.state == HOIST_STATE_RUNNING)
+        job_set_state(job, HOIST_STATE_STOPPING);
+    if (job->outcome.state == HOIST_STATE_STOPPING) /* of an earlier agent's stop, too */
+        arm_kill(job, job->said.progress.kill_boot);
 }

@@ -227,6 +227,17 @@ static int fake_usage(struct spawner *spawner, const char *cgroup, struct cgroup
     return 0;
 }
 
+static int fake_tasks(struct spawner *spawner, const char *cgroup, struct hoist_blocked_task *ret,
+                      size_t max)
+{
+    const struct hoist_blocked_task *blocked = &fake(spawner)->host->blocked;
+
+    if (blocked->pid == 0 || max == 0)
+        return 0;
+    ret[0] = *blocked;
+    return 1;
+}
+
 static int fake_control(struct spawner *spawner, const struct pidref *ref,
                         const struct control_request *request)
 {
@@ -273,6 +284,7 @@ static const struct spawner_class fake_class = {
     .remove = fake_remove,
     .list = fake_list,
     .usage = fake_usage,
+    .tasks = fake_tasks,
     .control = fake_control,
     .reopen = fake_reopen,
     .free = fake_free,
@@ -325,7 +337,7 @@ void fake_says_start_failed(struct fake_init *init, enum spawn_failure failure, 
     say(init, progress);
 }
 
-void fake_says_stopping(struct fake_init *init, enum state_stop_reason reason)
+void fake_says_stopping(struct fake_init *init, enum state_stop_reason reason, int64_t kill)
 {
     say(init, (struct state_progress){
                   .phase = STATE_PHASE_STOPPING,
@@ -335,7 +347,7 @@ void fake_says_stopping(struct fake_init *init, enum state_stop_reason reason)
                   .stop_reason = reason,
                   .stop_signal = 15,
                   .stop_wall = clock_wall(),
-                  .kill_boot = clock_boot() + 10 * USEC_PER_SEC,
+                  .kill_boot = (usec_t)((int64_t)clock_boot() + kill),
               });
 }
 

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include <hoist/hoist.h>
+
 #include "wire/state-file.h"
 #include "worker/spawner.h"
 
@@ -41,6 +43,7 @@ struct fake_host {
     bool hold_spawn; /* no answer to Spawn until fake_answer() */
     unsigned busy;   /* so many Removes are answered BUSY */
     struct cgroup_usage usage;
+    struct hoist_blocked_task blocked; /* pid 0: none */
     unsigned spawns;
 };
 
@@ -56,7 +59,8 @@ struct fake_init *fake_last(struct fake_host *host);
 void fake_says_started(struct fake_init *init);
 void fake_says_start_failed(struct fake_init *init, enum spawn_failure failure, int code,
                             const char *sentence);
-void fake_says_stopping(struct fake_init *init, enum state_stop_reason reason);
+/* `kill`: in so much time, or when it was (negative). */
+void fake_says_stopping(struct fake_init *init, enum state_stop_reason reason, int64_t kill);
 void fake_says_exit(struct fake_init *init, int code, int status, uint32_t flags);
 void fake_dies(struct fake_init *init);
 

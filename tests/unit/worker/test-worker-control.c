@@ -54,11 +54,14 @@ static void test_stop_of_a_tree_that_stays_answers_in_time(void **state)
     usec_t asked = clock_boot();
 
     fixture->host.usage = (struct cgroup_usage){.known = CGROUP_KNOWS_PIDS, .pids_current = 3};
+    fixture->host.blocked = (struct hoist_blocked_task){.pid = 12, .state = 'D', .name = "dd"};
     stop(fixture, id, 0, &answer);
     fixture_wait(fixture, &answer);
     assert_true(clock_boot() - asked < 3 * USEC_PER_SEC);
     assert_int_equal(answer.reply.job->state, HOIST_STATE_STOPPING);
     assert_int_equal(answer.reply.job->processes_blocked, 3);
+    assert_int_equal(answer.reply.job->blocked_task_count, 1);
+    assert_int_equal(answer.reply.job->blocked_tasks[0].pid, 12);
     assert_int_equal(init->kills, 1);
     assert_int_equal(init->control.op, CONTROL_KILL);
     answer_clear(&answer);
@@ -117,7 +120,7 @@ static void test_timeout_shows_as_stopping_and_then_timed_out(void **state)
     struct fake_init *init = fixture_start(fixture, id);
     struct job_info *job;
 
-    fake_says_stopping(init, STATE_STOP_TIMEOUT);
+    fake_says_stopping(init, STATE_STOP_TIMEOUT, 10 * (int64_t)USEC_PER_SEC);
     fixture_settle(fixture);
     job = fixture_get(fixture, id);
     assert_int_equal(job->state, HOIST_STATE_STOPPING);

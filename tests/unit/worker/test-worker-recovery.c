@@ -128,6 +128,33 @@ static void test_stop_under_way_ends_as_stopped(void **state)
     job_info_free(job);
 }
 
+static void test_stop_that_was_stuck_still_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer = {.come = false};
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct worker_counts counts;
+    struct job_info *job;
+
+    worker_stop(fixture->worker, &alice, id, 0, 0, answer_done, &answer, NULL);
+    fixture_settle(fixture);
+    fixture_close(fixture);
+    fake_says_stopping(init, STATE_STOP_REQUEST, -10 * (int64_t)USEC_PER_SEC);
+    fixture_open(fixture);
+    worker_count(fixture->worker, &counts);
+    assert_int_equal(counts.stuck_stops, 1);
+    job = fixture_get(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_STOPPING);
+    assert_int_equal(job->processes_blocked, 1);
+    job_info_free(job);
+    fake_says_exit(init, CLD_KILLED, SIGKILL, STATE_EXIT_STOPPED | STATE_EXIT_KILLED);
+    fake_dies(init);
+    job_info_free(fixture_wait_end(fixture, id));
+    worker_count(fixture->worker, &counts);
+    assert_int_equal(counts.stuck_stops, 0);
+}
+
 /* Asks for a start and has the agent die before anything was acknowledged. */
 static struct fake_init *start_and_crash(struct fixture *fixture)
 {
@@ -430,6 +457,7 @@ int main(void)
         WITH_FIXTURE(test_job_of_an_earlier_boot_is_lost),
         WITH_FIXTURE(test_exit_before_a_reboot_is_believed),
         WITH_FIXTURE(test_stop_under_way_ends_as_stopped),
+        WITH_FIXTURE(test_stop_that_was_stuck_still_is),
         WITH_FIXTURE(test_start_never_acknowledged_is_ended),
         WITH_FIXTURE(test_directory_without_a_record_is_adopted),
         WITH_FIXTURE(test_torn_directory_is_removed),
