@@ -198,6 +198,13 @@ struct hoist_limits {
         .size = sizeof(struct hoist_limits)                                                        \
     }
 
+/* What happens to a job whose output has reached its cap. */
+enum hoist_output_policy {
+    HOIST_OUTPUT_POLICY_UNSPECIFIED = 0, /* as hoist_options say */
+    HOIST_OUTPUT_POLICY_KEEP_ENDS = 1,
+    HOIST_OUTPUT_POLICY_STOP_JOB = 2,
+};
+
 struct hoist_label {
     const char *key;
     const char *value;
@@ -222,6 +229,8 @@ struct hoist_start_input {
     uint64_t grace_usec;    /* 0: 10 s; between the stop signal and SIGKILL */
     int stop_signal;        /* 0: SIGTERM */
     const char *request_id; /* a retry with the same one returns the same job */
+    uint64_t output_cap;    /* bytes; 0: as hoist_options say; HOIST_FOREVER: none */
+    enum hoist_output_policy output_policy;
 };
 
 #define HOIST_START_INPUT_INIT                                                                     \

@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/amount.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/name.h"
 #include "base/quantity.h"
+#include "output/cap.h"
 #include "text/value.h"
 
 /* What stands in the shipped table: 0 means that the class doesn't give that limit. */
@@ -219,6 +221,24 @@ static int class_parse_profile(const char *text, void *destination, const void *
     return r;
 }
 
+static const struct amount cap_amount = {
+    {"none", OUTPUT_CAP_NONE}, OUTPUT_CAP_MIN, UINT64_C(1) << 60};
+
+static const char *const policy_names[] = {"keep_ends", "stop_job", NULL};
+
+static int class_parse_policy(const char *text, void *destination, const void *argument,
+                              struct error *err)
+{
+    enum output_policy *policy = destination;
+    int choice, r;
+
+    (void)argument;
+    r = text_parse_choice(text, &choice, policy_names, err);
+    if (r >= 0)
+        *policy = (enum output_policy)(choice + OUTPUT_POLICY_KEEP_ENDS);
+    return r;
+}
+
 /* clang-format off */
 #define CLASS_KEY(name, how, least, most, ...)                                                    \
     { .key = (name), .kind = TEXT_KIND_VALUE, .parse = class_parse_limit,                          \
@@ -246,6 +266,10 @@ const struct text_key class_keys[] = {
     CLASS_KEY("io_write_iops", CLASS_KEY_NUMBER, 0, UINT32_MAX, LIMIT_IO_WRITE_IOPS),
     CLASS_KEY("open_files", CLASS_KEY_NUMBER, 16, 1048576, LIMIT_OPEN_FILES),
     CLASS_KEY("core_size", CLASS_KEY_SIZE, 0, 0, LIMIT_CORE_SIZE),
+    { .key = "output_cap", .kind = TEXT_KIND_VALUE, .offset = offsetof(struct class, output.cap),
+      .parse = amount_parse_size, .argument = &cap_amount },
+    { .key = "output_policy", .kind = TEXT_KIND_VALUE,
+      .offset = offsetof(struct class, output.policy), .parse = class_parse_policy },
     { .key = "profile", .kind = TEXT_KIND_VALUE, .offset = offsetof(struct class, profile),
       .parse = class_parse_profile },
     { .key = "profile_for_all", .kind = TEXT_KIND_VALUE,
@@ -258,7 +282,7 @@ const struct text_key class_keys[] = {
 static const struct text_key *key_of(enum limit limit)
 {
     for (const struct text_key *key = class_keys; key->key; key++) {
-        const struct class_key *rule = key->argument;
+        const struct class_key *rule = key->parse == class_parse_limit ? key->argument : NULL;
 
         if (rule && rule->count == 1 && rule->limits[0] == limit)
             return key;
@@ -277,4 +301,22 @@ int class_print_limit(enum limit limit, uint64_t value, struct buffer *out)
         return buffer_append_format(out, "%s: %s\n", key->key, value ? "true" : "false");
     return buffer_append_format(out, "%s: %llu%s\n", key->key, (unsigned long long)value,
                                 rule->type == CLASS_KEY_DURATION ? "us" : "");
+}
+
+int class_print_output(const struct class *class, const char *indent, struct buffer *out)
+{
+    const struct output_choice *output = &class->output;
+    int r = 0;
+
+    if (output->cap > 0) {
+        r = buffer_append_format(out, "%soutput_cap: ", indent);
+        if (r == 0)
+            r = amount_print_size(output->cap, &cap_amount, out);
+        if (r == 0)
+            r = buffer_append_text(out, "\n");
+    }
+    if (r == 0 && output->policy != OUTPUT_POLICY_UNSPECIFIED)
+        r = buffer_append_format(out, "%soutput_policy: %s\n", indent,
+                                 policy_names[output->policy - OUTPUT_POLICY_KEEP_ENDS]);
+    return r;
 }

@@ -7,6 +7,7 @@
 
 #include "text/schema.h"
 #include "wire/limits.h"
+#include "wire/output-rules.h"
 #include "wire/spawn-spec.h"
 
 struct buffer;
@@ -27,6 +28,7 @@ struct class
     char profile[SPAWN_PROFILE_MAX]; /* of launcher.conf; "": the default one */
     bool profile_for_all;            /* not for admins alone */
     struct limits limits;
+    struct output_choice output; /* `cap` is a ceiling too, as the limits are */
 };
 
 struct classes {
@@ -49,3 +51,6 @@ extern const struct text_key class_keys[];
 
 /* Appends "memory_max: 512000000\n", the key and value that set this limit. */
 int class_print_limit(enum limit limit, uint64_t value, struct buffer *out);
+
+/* Appends what the class says of its jobs' output, each line behind `indent`. */
+int class_print_output(const struct class *class, const char *indent, struct buffer *out);

@@ -106,7 +106,7 @@ static int print_class(const struct class *class, struct buffer *out)
             if (r == 0)
                 r = class_print_limit(limit, class->limits.value[limit], out);
         }
-    return r;
+    return r < 0 ? r : class_print_output(class, "    ", out);
 }
 
 int config_print(const struct config *config, struct buffer *out)

@@ -278,6 +278,18 @@ int config_load(int argc, char **argv, struct config *ret, enum config_request *
     return 0;
 }
 
+/* What a class gives can't be more than what the agent allows any job. */
+static int check_class_caps(const struct config *config, struct error *err)
+{
+    for (size_t i = 0; config->output.cap > 0 && i < config->classes.count; i++)
+        if (config->classes.list[i].output.cap > config->output.cap)
+            return error_set(err, -EINVAL,
+                             "classes.%.63s.output_cap: more than output.cap, which no job may "
+                             "pass; raise output.cap, or lower this one",
+                             config->classes.list[i].name);
+    return 0;
+}
+
 int config_check(const struct config *config, struct error *err)
 {
     if (!classes_find_const(&config->classes, config->default_class))
@@ -289,7 +301,7 @@ int config_check(const struct config *config, struct error *err)
         return error_set(err, -EINVAL,
                          "output.keep_head: more than half of output.cap; the other half at least "
                          "is for the last bytes");
-    return 0;
+    return check_class_caps(config, err);
 }
 
 struct output_rules config_output_rules(const struct config_output *output)

@@ -76,6 +76,18 @@ static int fill_spec_limits(const struct job_info *info, Hoist__V1__JobSpec *spe
     return r;
 }
 
+static int fill_spec_output(const struct job_info *info, Hoist__V1__JobSpec *spec)
+{
+    spec->output_cap = api_new(hoist__v1__amount);
+    if (!spec->output_cap)
+        return -ENOMEM;
+    spec->output_cap->value = info->spec.output.cap;
+    spec->output_policy = info->spec.output.stop_at_cap
+                              ? HOIST__V1__OUTPUT_POLICY__OUTPUT_POLICY_STOP_JOB
+                              : HOIST__V1__OUTPUT_POLICY__OUTPUT_POLICY_KEEP_ENDS;
+    return 0;
+}
+
 static int fill_spec(const struct job_info *info, Hoist__V1__Job *job)
 {
     Hoist__V1__JobSpec *spec = api_new(hoist__v1__job_spec);
@@ -101,6 +113,8 @@ static int fill_spec(const struct job_info *info, Hoist__V1__Job *job)
         r = fill_labels(info, spec);
     if (r == 0)
         r = fill_words(info, spec);
+    if (r == 0)
+        r = fill_spec_output(info, spec);
     return r < 0 ? r : fill_spec_limits(info, spec);
 }
 

@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "agent/limit-choice.h"
+#include "agent/output-choice.h"
 #include "api/error.h"
 #include "api/moment.h"
 #include "api/start-job-check.h"
@@ -15,7 +16,10 @@
 #include "base/signal-name.h"
 #include "base/strv.h"
 #include "grpc/status.h"
+#include "output/cap.h"
 #include "worker/job-spec.h"
+
+_Static_assert(START_JOB_OUTPUT_CAP_MIN == OUTPUT_CAP_MIN, "what is let in can be kept");
 
 static int no_memory(struct api_error *error)
 {
@@ -132,10 +136,20 @@ static int choose_profile(const struct agent *agent, const struct class *class, 
     return to->profile ? 0 : -ENOMEM;
 }
 
+static struct output_choice output_asked(const Hoist__V1__JobSpec *from)
+{
+    struct output_choice asked = {.policy = (enum output_policy)from->output_policy};
+
+    if (from->output_cap)
+        asked.cap = from->output_cap->value > 0 ? from->output_cap->value : OUTPUT_CAP_NONE;
+    return asked;
+}
+
 static int choose_by_class(const struct agent *agent, const Hoist__V1__JobSpec *from,
                            struct job_spec *to, struct api_error *error)
 {
     const struct class *class = classes_find_const(&agent->config.classes, to->job_class);
+    const struct output_choice output = output_asked(from);
     struct limits asked = {.given = 0};
     int r;
 
@@ -153,7 +167,8 @@ static int choose_by_class(const struct agent *agent, const Hoist__V1__JobSpec *
     r = limits_choose(class, &asked, &agent->launcher.ceilings, &to->limits, error);
     if (r == 0 && !to->warn_unenforced)
         r = limits_check_enforceable(&to->limits, agent->launcher.enforceable, error);
-    return r;
+    return r < 0 ? r
+                 : output_choose(class, &agent->config.output, &output, &to->output_choice, error);
 }
 
 int job_spec_from_request(const struct agent *agent, const Hoist__V1__StartJobRequest *request,

@@ -9,8 +9,26 @@
 #include "api/moment.h"
 #include "base/strv.h"
 
-static int fill_classes(const struct classes *classes, Hoist__V1__GetInfoResponse *info)
+/* What a job of this class has that asks for nothing else. */
+static int fill_class_output(const struct config *config, const struct class *class,
+                             Hoist__V1__ClassInfo *message)
 {
+    const struct output_rules agent = config_output_rules(&config->output);
+    const struct output_rules rules = output_rules_choose(&agent, &class->output);
+
+    message->output_cap = api_new(hoist__v1__amount);
+    if (!message->output_cap)
+        return -ENOMEM;
+    message->output_cap->value = rules.cap;
+    message->output_policy = rules.stop_at_cap ? HOIST__V1__OUTPUT_POLICY__OUTPUT_POLICY_STOP_JOB
+                                               : HOIST__V1__OUTPUT_POLICY__OUTPUT_POLICY_KEEP_ENDS;
+    return 0;
+}
+
+static int fill_classes(const struct config *config, Hoist__V1__GetInfoResponse *info)
+{
+    const struct classes *classes = &config->classes;
+
     for (size_t i = 0; i < classes->count; i++) {
         const struct class *class = &classes->list[i];
         Hoist__V1__ClassInfo *message = api_new(hoist__v1__class_info);
@@ -26,6 +44,8 @@ static int fill_classes(const struct classes *classes, Hoist__V1__GetInfoRespons
         for (unsigned limit = 0; r == 0 && limit < _LIMIT_MAX; limit++)
             if (limit_is_given(&class->limits, limit))
                 r = api_limits_set(message->limits, limit_name(limit), class->limits.value[limit]);
+        if (r == 0)
+            r = fill_class_output(config, class, message);
         if (r == 0)
             r = api_append_take(&info->n_classes, &info->classes, message);
         if (r < 0) {
@@ -105,8 +125,7 @@ void rpc_get_info(struct agent_call *call)
     struct worker_counts counts;
 
     if (!info || fill_host(agent, info) < 0 || fill_rules(&agent->config, info) < 0 ||
-        fill_classes(&agent->config.classes, info) < 0 ||
-        fill_support(&agent->launcher, info) < 0) {
+        fill_classes(&agent->config, info) < 0 || fill_support(&agent->launcher, info) < 0) {
         agent_call_finish_errno(call, -ENOMEM);
         return;
     }

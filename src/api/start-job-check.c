@@ -258,6 +258,21 @@ static void check_limits(const Hoist__V1__Limits *limits, struct issues *issues)
         issue_add(issues, "spec.limits.memory_high", "is above memory_max");
 }
 
+static void check_output(const Hoist__V1__JobSpec *spec, struct issues *issues)
+{
+    uint64_t cap = spec->output_cap ? spec->output_cap->value : 0;
+
+    if (cap > 0 && (cap < START_JOB_OUTPUT_CAP_MIN || cap > START_JOB_OUTPUT_CAP_MAX))
+        issue_add(issues, "spec.output_cap",
+                  "is %llu; it must be 0 (no cap) or lie between %llu and %llu",
+                  (unsigned long long)cap, (unsigned long long)START_JOB_OUTPUT_CAP_MIN,
+                  (unsigned long long)START_JOB_OUTPUT_CAP_MAX);
+    if (!protobuf_c_enum_descriptor_get_value(&hoist__v1__output_policy__descriptor,
+                                              (int)spec->output_policy))
+        issue_add(issues, "spec.output_policy", "is %d, which is none that this agent knows",
+                  (int)spec->output_policy);
+}
+
 static void check_duration(const char *field, const Google__Protobuf__Duration *duration,
                            usec_t max, struct issues *issues)
 {
@@ -336,6 +351,7 @@ int start_job_check(const Hoist__V1__StartJobRequest *request, struct api_error 
         check_labels(spec, &issues);
         check_cwd_and_class(spec, &issues);
         check_limits(spec->limits, &issues);
+        check_output(spec, &issues);
         check_ending(spec, &issues);
     } else {
         issue_add(&issues, "spec", "is missing");

@@ -44,6 +44,8 @@ static const struct flag flags[] = {
     FLAG("cpu-time", 0, FLAG_TEXT, cpu_time, FLAGS_JOB, "TIME", "at most so much CPU time in all: 10m"),
     FLAG("limit", 0, FLAG_LIST, limits, FLAGS_JOB, "NAME=VALUE", "any limit: memory_high=48MiB; may repeat"),
     FLAG("iops", 0, FLAG_TEXT, iops, FLAGS_JOB, "NUMBER", "fewer disk operations a second"),
+    FLAG("output-cap", 0, FLAG_TEXT, output_cap, FLAGS_JOB, "SIZE", "keep at most so much output: 100MiB"),
+    FLAG("output-policy", 0, FLAG_TEXT, output_policy, FLAGS_JOB, "POLICY", "at the cap: keep_ends or stop_job"),
     FLAG("timeout", 0, FLAG_TEXT, timeout, FLAGS_JOB | FLAGS_WAIT, "TIME", "at most so long: 30s, 1h30m"),
     FLAG("merged", 0, FLAG_SWITCH, merged, FLAGS_JOB, NULL, "one pipe for both streams: exact order"),
     FLAG("shell", 'c', FLAG_TEXT, shell, FLAGS_JOB, "\"…\"", "run this text by /bin/sh -c"),

@@ -31,6 +31,7 @@ struct arguments {
     /* What to run. */
     const char *name, *env_file, *cwd, *job_class, *timeout, *shell, *grace, *signal, *request_id;
     const char *cpu, *cpu_time, *memory, *pids, *io_bps, *iops;
+    const char *output_cap, *output_policy;
     char **limits;
     char **labels, **env;
     bool merged, detach;

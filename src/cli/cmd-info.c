@@ -23,15 +23,19 @@ static void show_class(const Hoist__V1__ClassInfo *class)
         "io_read_iops", "io_write_iops",   "open_files",  "core_size",
     };
     _cleanup_free_ char *name = utf8_escape(class->name);
+    char text[LIMIT_TEXT_MAX];
 
     printf("class %-12s", name ? name : "");
     for (size_t i = 0; class->limits && i < ARRAY_SIZE(names); i++) {
-        char text[LIMIT_TEXT_MAX];
         uint64_t value;
 
         if (api_limits_get(class->limits, names[i], &value) == 1)
             printf(" %s=%s", names[i], limit_text(names[i], value, text));
     }
+    if (class->output_cap)
+        printf(" output_cap=%s output_policy=%s",
+               limit_text("output_cap", class->output_cap->value, text),
+               output_policy_text(class->output_policy));
     putchar('\n');
 }
 

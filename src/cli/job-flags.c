@@ -246,6 +246,36 @@ static int put_named_limits(const struct arguments *arguments, Hoist__V1__JobSpe
     return 0;
 }
 
+static int put_output_cap(const char *text, Hoist__V1__JobSpec *spec, struct error *err)
+{
+    uint64_t cap;
+
+    if (!text)
+        return 0;
+    if (quantity_parse_size(text, &cap, err) < 0)
+        return error_prefix(err, "--output-cap");
+    spec->output_cap = api_new(hoist__v1__amount);
+    if (!spec->output_cap)
+        return error_set(err, -ENOMEM, "no memory");
+    spec->output_cap->value = cap;
+    return 0;
+}
+
+static int put_output(const struct arguments *arguments, Hoist__V1__JobSpec *spec,
+                      struct error *err)
+{
+    const char *policy = arguments->output_policy;
+
+    if (policy && strcmp(policy, "keep_ends") == 0)
+        spec->output_policy = HOIST__V1__OUTPUT_POLICY__OUTPUT_POLICY_KEEP_ENDS;
+    else if (policy && strcmp(policy, "stop_job") == 0)
+        spec->output_policy = HOIST__V1__OUTPUT_POLICY__OUTPUT_POLICY_STOP_JOB;
+    else if (policy)
+        return error_set(err, -EINVAL, "--output-policy %.40s: choose one of keep_ends, stop_job",
+                         policy);
+    return put_output_cap(arguments->output_cap, spec, err);
+}
+
 static int put_duration(Google__Protobuf__Duration **field, const char *flag, const char *text,
                         struct error *err)
 {
@@ -296,6 +326,8 @@ int job_flags_to_request(const struct arguments *arguments, Hoist__V1__StartJobR
         r = put_limits(arguments, request->spec, err);
     if (r == 0)
         r = put_named_limits(arguments, request->spec, err);
+    if (r == 0)
+        r = put_output(arguments, request->spec, err);
     if (r == 0)
         r = put_duration(&request->spec->timeout, "--timeout", arguments->timeout, err);
     if (r == 0)

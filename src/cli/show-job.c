@@ -116,13 +116,19 @@ const char *limit_text(const char *name, uint64_t value, char text[static LIMIT_
         snprintf(text, LIMIT_TEXT_MAX, "%s", quantity_format_duration(value, quantity));
     else if (strcmp(name, "oom_group") == 0)
         snprintf(text, LIMIT_TEXT_MAX, "%s", value ? "the whole job" : "one process");
-    else if (strstr(name, "memory") || strstr(name, "swap") || strstr(name, "core"))
+    else if (strstr(name, "memory") || strstr(name, "swap") || strstr(name, "core") ||
+             strstr(name, "output"))
         snprintf(text, LIMIT_TEXT_MAX, "%s", quantity_format_size(value, quantity));
     else if (strstr(name, "bps"))
         snprintf(text, LIMIT_TEXT_MAX, "%s/s", quantity_format_size(value, quantity));
     else
         snprintf(text, LIMIT_TEXT_MAX, "%llu", (unsigned long long)value);
     return text;
+}
+
+const char *output_policy_text(Hoist__V1__OutputPolicy policy)
+{
+    return policy == HOIST__V1__OUTPUT_POLICY__OUTPUT_POLICY_STOP_JOB ? "stop_job" : "keep_ends";
 }
 
 /* ---- lines ---- */
@@ -188,13 +194,19 @@ static void show_end(const Hoist__V1__Job *job)
         show_blocked(job);
 }
 
-static void show_output(const Hoist__V1__OutputTotals *output)
+static void show_output(const Hoist__V1__JobSpec *spec, const Hoist__V1__OutputTotals *output)
 {
+    char cap[LIMIT_TEXT_MAX];
+
     if (!output)
         return;
     printf("%-11s %llu bytes (stdout %llu, stderr %llu)%s\n", "output",
            (unsigned long long)output->end_offset, (unsigned long long)output->stdout_bytes,
            (unsigned long long)output->stderr_bytes, output->complete ? ", complete" : "");
+    if (spec && spec->output_cap && spec->output_cap->value > 0)
+        printf("%-11s %s, %s\n", "output cap",
+               limit_text("output_cap", spec->output_cap->value, cap),
+               output_policy_text(spec->output_policy));
     if (output->gap_end > output->gap_start)
         printf("%-11s bytes %llu to %llu, by the cap on its output\n", "dropped",
                (unsigned long long)output->gap_start, (unsigned long long)output->gap_end);
@@ -241,7 +253,7 @@ void show_job(const Hoist__V1__Job *job)
     show_labels(job->spec);
     show_times(job);
     show_end(job);
-    show_output(job->output);
+    show_output(job->spec, job->output);
     show_usage(job->usage);
     show_limits(job);
     for (size_t i = 0; i < job->n_degradations; i++)

@@ -90,9 +90,12 @@ uint32_t job_spec_digest(const struct job_spec *spec)
         spec->limits.given, spec->warn_unenforced,       spec->network, spec->timeout,
         spec->grace,        (uint64_t)spec->stop_signal, spec->merged,
     };
+    const uint64_t choice[] = {spec->output_choice.cap, spec->output_choice.policy};
     uint32_t crc = crc32c(0, numbers, sizeof(numbers));
 
     crc = crc32c(crc, spec->limits.value, sizeof(spec->limits.value));
+    if (spec->output_choice.cap > 0 || spec->output_choice.policy != OUTPUT_POLICY_UNSPECIFIED)
+        crc = crc32c(crc, choice, sizeof(choice));
     crc = digest_text(crc, spec->display_name);
     crc = digest_text(crc, spec->command);
     crc = digest_text(crc, spec->cwd);

@@ -16,6 +16,27 @@ struct output_rules {
     uint32_t read_buffer; /* bytes that are read from a pipe at once; 0: the default */
 };
 
+/* As hoist.v1.OutputPolicy. */
+enum output_policy {
+    OUTPUT_POLICY_UNSPECIFIED,
+    OUTPUT_POLICY_KEEP_ENDS,
+    OUTPUT_POLICY_STOP_JOB,
+    _OUTPUT_POLICY_MAX,
+};
+
+/* In `cap` of a choice: none. Larger than any other, so that comparing tells what is more. */
+#define OUTPUT_CAP_NONE UINT64_MAX
+
+/* What a job, or those of a class, have in place of the agent's rules. Zeros choose nothing. */
+struct output_choice {
+    uint64_t cap; /* bytes, or OUTPUT_CAP_NONE; 0: the agent's */
+    enum output_policy policy;
+};
+
+/* The rules under which a job with this choice runs. */
+struct output_rules output_rules_choose(const struct output_rules *agent,
+                                        const struct output_choice *choice);
+
 /* In `rate` of what the agent is configured with: as fast as the job itself may write to a disk. */
 #define OUTPUT_RATE_OF_LIMITS UINT64_MAX
 

@@ -43,11 +43,12 @@ struct job_spec {
     struct limits limits;
     bool warn_unenforced; /* start although a limit can't be enforced, and say so */
     enum spawn_network network;
-    usec_t timeout;             /* 0: none */
-    usec_t grace;               /* USEC_INFINITY: the worker's default */
-    int stop_signal;            /* 0: SIGTERM */
-    bool merged;                /* stdout and stderr share one pipe */
-    struct output_rules output; /* of the agent, not of who asks */
+    usec_t timeout;                     /* 0: none */
+    usec_t grace;                       /* USEC_INFINITY: the worker's default */
+    int stop_signal;                    /* 0: SIGTERM */
+    bool merged;                        /* stdout and stderr share one pipe */
+    struct output_choice output_choice; /* asked for; not stored */
+    struct output_rules output;         /* what came of it by the agent's rules */
 };
 
 #define JOB_SPEC_NULL ((struct job_spec){.grace = USEC_INFINITY})

@@ -110,6 +110,8 @@ static int take_start(const struct hoist_start_input *input, struct job_spec *sp
     spec->timeout = input->timeout_usec;
     spec->grace = input->grace_usec ? input->grace_usec : USEC_INFINITY;
     spec->stop_signal = input->stop_signal;
+    spec->output_choice.cap = input->output_cap; /* HOIST_FOREVER is OUTPUT_CAP_NONE */
+    spec->output_choice.policy = (enum output_policy)input->output_policy;
     return input->limits ? take_limits(input->limits, &spec->limits, error) : 0;
 }
 

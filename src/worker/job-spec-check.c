@@ -8,6 +8,7 @@
 #include "base/name.h"
 #include "base/strv.h"
 #include "base/utf8.h"
+#include "output/cap.h"
 #include "worker/failure.h"
 #include "worker/job-spec.h"
 
@@ -218,6 +219,14 @@ static void check_limits(struct checking *checking, const struct limits *limits)
         complain(checking, "limits.memory_high", "it is above memory_max");
 }
 
+static void check_output(struct checking *checking, const struct output_choice *choice)
+{
+    if (choice->cap > 0 && choice->cap < OUTPUT_CAP_MIN)
+        complain(checking, "output_cap", "it must be %llu or more", OUTPUT_CAP_MIN + 0ULL);
+    if ((unsigned)choice->policy >= _OUTPUT_POLICY_MAX)
+        complain(checking, "output_policy", "%d is none", (int)choice->policy);
+}
+
 int job_spec_check(const struct job_spec *spec, struct failure *failure)
 {
     struct checking checking = {.failure = failure};
@@ -230,6 +239,7 @@ int job_spec_check(const struct job_spec *spec, struct failure *failure)
     if (!text_is_empty(spec->job_class) && strlen(spec->job_class) > JOB_CLASS_MAX)
         complain(&checking, "job_class", "it has more than %d bytes", JOB_CLASS_MAX);
     check_limits(&checking, &spec->limits);
+    check_output(&checking, &spec->output_choice);
     check_times(&checking, spec);
     if (checking.issues > 0)
         return -EINVAL;

@@ -27,9 +27,10 @@
 /* The agent's rules; hoist-init isn't billed for what it writes for a job, so it keeps to the job's
  * own limit of writing itself. */
 static struct output_rules output_rules_for(const struct worker *worker,
-                                            const struct limits *limits)
+                                            const struct job_spec *spec)
 {
-    struct output_rules rules = worker->output;
+    struct output_rules rules = output_rules_choose(&worker->output, &spec->output_choice);
+    const struct limits *limits = &spec->limits;
 
     if (rules.rate == OUTPUT_RATE_OF_LIMITS)
         rules.rate =
@@ -48,7 +49,7 @@ static int draft_specification(struct worker *worker, const struct worker_caller
     if (r < 0)
         return r;
     ret->digest = job_spec_digest(spec);
-    ret->spec.output = output_rules_for(worker, &spec->limits);
+    ret->spec.output = output_rules_for(worker, spec);
     ret->create_time = clock_wall();
     ret->created_by = strdup(caller->principal);
     ret->request_id = strdup(request_id ? request_id : "");

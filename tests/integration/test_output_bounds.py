@@ -9,7 +9,7 @@ import pytest
 
 from harness import faults, traces, waiting
 from harness.agent import Agent
-from harness.api import ending, refused, word
+from harness.api import ending, message, refused, word
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 
@@ -139,6 +139,94 @@ def test_job_that_is_lost_tells_its_gap(alice):
     end, gaps, rest = follow(alice.jobs.StreamOutput(name=job.name), 0)
     assert gaps == [(output.gap_start, output.gap_end)] and end == output.end_offset == output.stdout_bytes
     assert len(rest) == end - output.gap_end > CAP // 2
+
+
+# --- caps of a job and of a class
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    """An agent whose classes say something of output."""
+    agent = Agent({"output.cap": "8MiB", "output.keep_head": "2MiB",
+                   "classes.brief": "{output_cap: 1MiB, output_policy: stop_job}"})
+    yield agent
+    reports = agent.new_reports()
+    agent.down()
+    assert not reports
+
+
+def policy(name):
+    return message("OutputPolicy").Value(f"OUTPUT_POLICY_{name}")
+
+
+def rules(job):
+    return job.spec.output_cap.value, message("OutputPolicy").Name(job.spec.output_policy)[len("OUTPUT_POLICY_"):]
+
+
+def test_job_with_a_cap_of_its_own(chosen):
+    """Both policies, by specification, class and command line; what is in force is kept over a restart."""
+    alice = chosen.client("alice")
+    size = 3_000_000
+    kept = alice.run("sh", "-c", f"seq 1 inf | head -c {size}", output_cap={"value": CAP})
+    assert rules(kept) == (CAP, "KEEP_ENDS") and ending(kept)[:2] == ("SUCCEEDED", "EXITED")
+    end, gaps, rest = follow(alice.jobs.StreamOutput(name=kept.name), 0)
+    assert end == size and gaps == [(kept.output.gap_start, kept.output.gap_end)]
+    assert CAP // 2 - (128 << 10) <= gaps[0][0] <= CAP // 2  # keep_head is more than the half of this one
+
+    stopped = alice.run("sh", "-c", f"seq 1 inf | head -c {size}", output_cap={"value": CAP},
+                        output_policy=policy("STOP_JOB"))
+    assert rules(stopped) == (CAP, "STOP_JOB") and ending(stopped)[:2] == ("FAILED", "OUTPUT_LIMIT")
+    data = alice.output(stopped).data
+    assert CAP - (64 << 10) <= len(data) <= CAP and data == counting(0, len(data))
+
+    brief = alice.run("sh", "-c", f"seq 1 inf | head -c {size}", job_class="brief")
+    assert rules(brief) == (1 << 20, "STOP_JOB") and ending(brief)[:2] == ("FAILED", "OUTPUT_LIMIT")
+    other = alice.run("sh", "-c", f"seq 1 inf | head -c {size}", job_class="brief", output_policy=policy("KEEP_ENDS"))
+    assert rules(other) == (1 << 20, "KEEP_ENDS") and other.output.gap_end > 0
+    plain = alice.run("sh", "-c", f"seq 1 inf | head -c {size}")
+    assert rules(plain) == (8 << 20, "KEEP_ENDS") and plain.output.gap_end == 0
+
+    hoist = chosen.cli("alice")
+    running = hoist("start", "-q", "--output-cap", "3MiB", "--output-policy=stop_job", "--", "sleep", "600").stdout.strip()
+    chosen.restart()
+    again = chosen.client("alice")
+    for job in (kept, stopped, brief, other, plain):
+        assert rules(again.jobs.GetJob(name=job.name)) == rules(job)
+    assert rules(again.jobs.GetJob(name=running)) == (3 << 20, "STOP_JOB")
+    assert "output cap  3.15MB, stop_job" in hoist("status", running).stdout
+    assert "output_cap=1.05MB output_policy=stop_job" in hoist("info").stdout
+    again.stop(running, grace=0)
+
+
+def test_retry_with_another_cap_is_another_request(chosen):
+    alice = chosen.client("alice")
+    spec = {"command": b"true", "output_cap": {"value": CAP}}
+    job = alice.jobs.StartJob(spec=spec, request_id="capped")
+    assert alice.jobs.StartJob(spec=spec, request_id="capped").name == job.name
+    for other in ({"output_cap": {"value": CAP + 1}}, {"output_policy": policy("STOP_JOB")}):
+        with refused("ALREADY_EXISTS", "REQUEST_ID_REUSED"):
+            alice.jobs.StartJob(spec={**spec, **other}, request_id="capped")
+
+
+@pytest.mark.parametrize("spec,ceiling,set_by", [
+    ({"output_cap": {"value": (8 << 20) + 1}}, 8 << 20, "the agent (output.cap)"),
+    ({"output_cap": {"value": 0}}, 8 << 20, "the agent (output.cap)"),
+    ({"output_cap": {"value": CAP}, "job_class": "brief"}, 1 << 20, 'the class "brief"')])
+def test_cap_above_a_ceiling_is_refused_by_its_name(chosen, spec, ceiling, set_by):
+    with refused("INVALID_ARGUMENT", "OVER_CEILING") as refusal:
+        chosen.client("alice").start("true", **spec)
+    assert refusal.metadata == {"limit": "output_cap", "ceiling": str(ceiling), "set_by": set_by}
+    assert f"above the ceiling {ceiling} set by {set_by}; ask for at most that much" in refusal.message
+
+
+def test_cap_that_is_none(chosen):
+    alice, hoist = chosen.client("alice"), chosen.cli("alice")
+    for fields, name in (({"output_cap": {"value": 4096}}, "spec.output_cap"), ({"output_policy": 9}, "spec.output_policy")):
+        with refused("INVALID_ARGUMENT", "INVALID_FIELD") as refusal:
+            alice.start("true", **fields)
+        assert refusal.metadata["field.0"] == name
+    assert "--output-cap" in hoist("start", "--output-cap", "much", "--", "true", check=2).stderr
+    assert "keep_ends, stop_job" in hoist("start", "--output-policy", "drop", "--", "true", check=2).stderr
 
 
 # --- a full disk

@@ -83,6 +83,8 @@ static void test_config_load_names_what_is_wrong_and_where(void **unused)
         {"classes: {Small: {cpu: 1%}}\n", NULL, "class"},
         {"classes: {small: {cpu: lots}}\n", NULL, "share of CPU"},
         {"classes: {small: {cpus: 1}}\n", NULL, "cpus"},
+        {"classes: {small: {output_cap: 1KiB}}\n", NULL, "1MiB"},
+        {"classes: {small: {output_policy: drop}}\n", NULL, "keep_ends"},
         {"jobs_max: 0\n", NULL, "jobs_max"},
         {"output: {cap: 1KB}\n", NULL, "1MiB to 1048576TiB, or \"none\""},
         {"output: {policy: drop}\n", NULL, "keep_ends or stop_job"},
@@ -157,6 +159,33 @@ static void test_config_output_rules_are_those_of_the_file(void **unused)
     assert_int_equal(config.output.reserve.percent, 0);
 }
 
+static void test_class_may_keep_less_output_than_the_agent(void **unused)
+{
+    static const char *const text =
+        "output: {cap: 10MiB}\n"
+        "classes: {a: {output_cap: 2MiB}, b: {output_policy: stop_job}, c: {output_cap: none}}\n";
+    _cleanup_config_ struct config config = {.file = NULL}, again = {.file = NULL};
+    _cleanup_buffer_ struct buffer out = {0};
+    _cleanup_free_ char *printed = NULL;
+    enum config_request request;
+    struct error err;
+
+    (void)unused;
+    assert_int_equal(load(text, NULL, &config, &request, &err), 0);
+    assert_int_equal(classes_find(&config.classes, "a")->output.cap, 2 << 20);
+    assert_int_equal(classes_find(&config.classes, "b")->output.policy, OUTPUT_POLICY_STOP_JOB);
+    assert_int_equal(config_check(&config, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "classes.c.output_cap"));
+    classes_find(&config.classes, "c")->output.cap = 10 << 20;
+    assert_int_equal(config_check(&config, &err), 0);
+    assert_int_equal(config_print(&config, &out), 0);
+    printed = buffer_take_text(&out);
+    assert_int_equal(load(printed, NULL, &again, &request, &err), 0);
+    assert_memory_equal(&classes_find(&again.classes, "a")->output,
+                        &classes_find(&config.classes, "a")->output, sizeof(struct output_choice));
+    assert_int_equal(classes_find(&again.classes, "b")->output.policy, OUTPUT_POLICY_STOP_JOB);
+}
+
 static void test_config_print_tells_where_each_value_came_from(void **unused)
 {
     static const char *const flags[] = {"--log-level=debug", "--print-config", NULL};
@@ -198,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_config_check_wants_the_default_class),
         cmocka_unit_test(test_config_check_wants_room_for_the_last_bytes),
         cmocka_unit_test(test_config_output_rules_are_those_of_the_file),
+        cmocka_unit_test(test_class_may_keep_less_output_than_the_agent),
         cmocka_unit_test(test_config_print_tells_where_each_value_came_from),
     };
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/strv.h"
+#include "output/cap.h"
 #include "worker/environment.h"
 #include "worker/failure.h"
 #include "worker/job-spec.h"
@@ -76,6 +77,12 @@ static void test_job_spec_check_refuses_each_bad_field(void **unused)
     spec = good();
     limit_set(&spec.limits, LIMIT_CPU_WEIGHT, 0);
     refuses(&spec, "limits.cpu_weight");
+    spec = good();
+    spec.output_choice.cap = OUTPUT_CAP_MIN - 1;
+    refuses(&spec, "output_cap");
+    spec = good();
+    spec.output_choice.policy = _OUTPUT_POLICY_MAX;
+    refuses(&spec, "output_policy");
     spec = good();
     spec.command = text("");
     refuses(&spec, "command");
