@@ -67,12 +67,21 @@ static int file_copy(int from, int to, off_t size)
     return 0;
 }
 
-static int program_stat(int fd, const char *path, struct stat *ret, struct error *err)
+/* Of the descriptor that is read or executed: what the path leads to afterwards doesn't matter. */
+static int program_check(int fd, const char *path, struct stat *ret, struct error *err)
 {
+    uid_t us = geteuid();
+
     if (fstat(fd, ret) < 0)
         return error_set(err, -errno, "can't examine %s: %s", path, strerror(errno));
     if (!S_ISREG(ret->st_mode) || !(ret->st_mode & 0111) || ret->st_size == 0)
         return error_set(err, -ENOEXEC, "%s is not an executable file", path);
+    if (ret->st_uid != 0 && ret->st_uid != us)
+        return error_set(err, -EPERM, "%s belongs to uid %u, who could change it: chown root", path,
+                         (unsigned)ret->st_uid);
+    if (ret->st_mode & (S_IWGRP | S_IWOTH))
+        return error_set(err, -EPERM, "%s has mode %04o, others may change it: chmod go-w", path,
+                         (unsigned)(ret->st_mode & 07777));
     return 0;
 }
 
@@ -84,24 +93,20 @@ static int program_open_itself(const char *path, struct error *err)
 
     if (fd < 0)
         return error_set(err, -errno, "can't open %s: %s", path, strerror(errno));
-    r = program_stat(fd, path, &stat, err);
-    if (r < 0)
-        return r;
-    if ((stat.st_uid != 0 && stat.st_uid != geteuid()) || (stat.st_mode & 022))
-        return error_set(err, -EPERM, "%s may be changed by others: chown root, chmod go-w", path);
-    return TAKE_FD(fd);
+    r = program_check(fd, path, &stat, err);
+    return r < 0 ? r : TAKE_FD(fd);
 }
 
 int memfd_program(const char *path, struct error *err)
 {
-    _cleanup_close_ int file = open(path, O_RDONLY | O_CLOEXEC), fd = FD_NONE;
+    _cleanup_close_ int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), fd = FD_NONE;
     const char *name = strrchr(path, '/');
     struct stat stat;
     int r;
 
     if (file < 0)
         return error_set(err, -errno, "can't open %s: %s", path, strerror(errno));
-    r = program_stat(file, path, &stat, err);
+    r = program_check(file, path, &stat, err);
     if (r < 0)
         return r;
 

@@ -16,8 +16,8 @@ int memfd_sealed(const char *name, const void *data, size_t size, struct error *
  * A program that can be executed by execveat(fd, "", …, AT_EMPTY_PATH) and that no process can
  * write to: a sealed, executable copy of the file `path` (MFD_EXEC; kernels before 6.3 don't know
  * the flag and don't need it). Where the host forbids executable memfds (vm.memfd_noexec = 2) it is
- * an O_PATH descriptor of the file itself, which must then be writable for its owner, root or
- * ourselves, alone. Returns the descriptor, or a negative errno: -ENOEXEC when it is no program,
- * -EPERM when others may write to it.
+ * an O_PATH descriptor of the file itself. The file must be root's, or ours where we aren't root,
+ * and writable for its owner alone. Returns the descriptor, or a negative errno: -ENOEXEC when it
+ * is no program, -EPERM when others may write to it.
  */
 int memfd_program(const char *path, struct error *err);

@@ -165,6 +165,21 @@ def test_help_fits_a_terminal():
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+@pytest.mark.skipif(not ROOT, reason="only root can give files away")
+@pytest.mark.parametrize("uid, mode, words", [
+    (AGENT_UID, 0o755, f"belongs to uid {AGENT_UID}, who could change it: chown root"),
+    (0, 0o775, "has mode 0775, others may change it: chmod go-w"),
+    (0, 0o757, "has mode 0757, others may change it: chmod go-w"),
+    (0, 0o644, "is not an executable file"),
+])
+def test_a_hoist_init_that_others_may_change_is_refused(place, uid, mode, words):
+    path = shutil.copy(f"{BUILD}/hoist-init", f"{place}/hoist-init")
+    os.chown(path, uid, 0)
+    os.chmod(path, mode)
+    log = end(start("echo started >&2", "--init", path), 1)
+    assert f"{path} {words}" in log and "started" not in log
+
+
 def test_a_file_that_others_may_write_is_refused(place):
     path = f"{place}/launcher.conf"
     with open(path, "w") as file:

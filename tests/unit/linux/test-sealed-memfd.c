@@ -56,12 +56,58 @@ static void test_memfd_program_refuses_what_is_none(void **unused)
     assert_int_equal(memfd_program("/dev/null", &err), -ENOEXEC);
 }
 
+static void assert_refused(const char *path, mode_t mode, uid_t uid, const char *words)
+{
+    struct error err;
+
+    assert_int_equal(chown(path, uid, 0), 0);
+    assert_int_equal(chmod(path, mode), 0);
+    assert_int_equal(memfd_program(path, &err), -EPERM);
+    assert_non_null(strstr(err.text, path));
+    assert_non_null(strstr(err.text, words));
+}
+
+static void test_memfd_program_is_roots_own(void **unused)
+{
+    char path[] = "/tmp/test-memfd-XXXXXX";
+    _cleanup_close_ int fd = mkstemp(path), program = FD_NONE;
+
+    assert_true(fd >= 0);
+    if (geteuid() != 0) {
+        (void)unlink(path);
+        skip(); /* only root can give files away */
+    }
+    assert_int_equal(fd_write_full(fd, "x", 1), 0);
+    assert_refused(path, 0755, 1, "belongs to uid 1, who could change it: chown root");
+    assert_refused(path, 0775, 0, "has mode 0775, others may change it: chmod go-w");
+    assert_refused(path, 0757, 0, "has mode 0757");
+    assert_int_equal(chmod(path, 0755), 0);
+    program = memfd_program(path, NULL);
+    assert_true(program >= 0);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* open(2) would wait for somebody who writes. */
+static void test_memfd_program_does_not_wait_for_a_fifo(void **unused)
+{
+    char directory[] = "/tmp/test-memfd-XXXXXX", path[sizeof(directory) + 5];
+
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof(path), "%s/fifo", directory);
+    assert_int_equal(mkfifo(path, 0755), 0);
+    assert_int_equal(memfd_program(path, NULL), -ENOEXEC);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memfd_sealed_holds_the_data_for_good),
         cmocka_unit_test(test_memfd_program_is_the_whole_file),
         cmocka_unit_test(test_memfd_program_refuses_what_is_none),
+        cmocka_unit_test(test_memfd_program_is_roots_own),
+        cmocka_unit_test(test_memfd_program_does_not_wait_for_a_fifo),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
