@@ -2,6 +2,9 @@
 """An agent under load whose parts are killed and whose system calls fail at random, and the model that says what must
 be true of its jobs all the same.
 
+Most jobs write their first line into a file of their start's own, too, which a bind mount gives them: so a second run is
+seen even where its output is not.
+
 What is random comes from one seed; what the scheduler does with it does not, so a seed repeats the mixture, not each
 race.
 """
@@ -12,6 +15,7 @@ import random
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -30,6 +34,7 @@ KINDS = {
     "deaf": "trap '' TERM; seq {size}; while :; do sleep 1000; done",
 }
 ENDLESS = ("endless", "deaf")
+RECENT = 200  # acknowledged starts that a list is compared with
 # The agent is often away, and soon back.
 IMPATIENT = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 500)]
 TOKEN = re.compile(rb"[0-9a-f-]{36}\n")
@@ -45,8 +50,16 @@ HOISTD_FAULTS = ["pwrite64:error=ENOSPC", "pwrite64:error=EIO", "fdatasync:error
 LAUNCHER_FAULTS = ["clone3:error=ENOMEM", "clone3:error=EAGAIN", "mkdirat:error=ENOSPC", "openat:error=EMFILE",
                    "memfd_create:error=ENOMEM", "write:error=EIO", "unlinkat:error=EBUSY", "execveat:error=ENOMEM",
                    "mmap:error=ENOMEM", "pidfd_open:error=EMFILE"]
-INIT_FAULTS = ["pwrite64:error=ENOSPC", "pwrite64:error=EIO", "pwritev:error=EIO", "fdatasync:error=EIO",
-               "read:error=EIO"]
+# Of its copying; what it is started with fails with its launcher.
+INIT_FAULTS = ["pwrite64:error=ENOSPC", "pwrite64:error=EIO", "write:error=ENOSPC", "write:error=EIO",
+               "fdatasync:error=EIO", "read:error=EIO", "read:error=ENOMEM", "poll:error=ENOMEM"]
+# On a job's way to its command, in hoist-init and in the command's process; commands make none of these calls.
+START_FAULTS = ["pipe2:error=EMFILE", "pipe2:error=ENFILE", "open_tree:error=ENOMEM", "move_mount:error=ENOMEM",
+                "setresuid:error=EAGAIN", "seccomp:error=ENOMEM", "timerfd_create:error=EMFILE"]
+
+# Jobs with a counter are one user's, who may write there.
+COUNTED = 61991  # of nobody
+COUNTERS = "/counters"
 
 
 def seq(size):
@@ -63,11 +76,15 @@ class Start:
         self.attempts = 0
         self.refused = self.unsettled = None  # the last answers of both kinds
         self.token = None
-        self.stopped = False
+        self.stopped = self.whole = False  # whole: it came to its own end
         self.init_harmed = False  # its hoist-init was killed, or its system calls failed
+        self.counted = False
 
     def spec(self):
-        return {"display_name": f"t-{self.request_id}", "grace": seconds(0.3)}
+        count = f"echo $t >>{COUNTERS}/{self.request_id}; " if self.counted else ""
+        script = f"read t </proc/sys/kernel/random/uuid; {count}echo $t; {self.text}"
+        return {"command": b"/bin/sh", "args": [b"-c", script.encode()], "display_name": f"t-{self.request_id}",
+                "grace": seconds(0.3), "job_class": "counted" if self.counted else ""}
 
     def see(self, data, whole):
         """Output that somebody read from the beginning: a prefix of the one run that there is."""
@@ -82,14 +99,36 @@ class Start:
         assert data[37:] == wanted if whole else wanted.startswith(data[37:]), \
             f"{self}: the output is not that of the command: {len(data)} bytes of {37 + len(wanted)}"
 
+    def see_counter(self, directory, ran):
+        """`ran`: the command has come to its end."""
+        lines = []
+        with contextlib.suppress(FileNotFoundError), open(f"{directory}/{self.request_id}", "rb") as file:
+            lines = file.readlines()
+        assert len(lines) <= 1, f"{self}: ran {len(lines)} times"
+        assert not ran or lines, f"{self}: ended without having run"
+        assert not lines or self.token in (None, lines[0]), f"{self}: its output is that of another run"
+
     def __repr__(self):
         return f"start {self.request_id} ({self.kind}, job {self.job and self.job.name}, {self.attempts} attempts, " \
                f"stopped {self.stopped}, harmed {self.init_harmed})"
 
 
+@contextlib.contextmanager
+def counters():
+    """A directory for the jobs' counters, and what an agent needs to know of it: (path, settings, launcher)."""
+    with tempfile.TemporaryDirectory(prefix="hoist-test-", dir="/opt") as place:
+        os.chmod(place, 0o755)
+        path = f"{place}/counters"
+        os.mkdir(path)
+        os.chown(path, COUNTED, COUNTED)
+        yield path, {"classes": "{counted: {profile: counted, profile_for_all: true}}"}, \
+            {"profile": f"counted bind=rw:{path}:{COUNTERS} user={COUNTED}"}
+
+
 class Torture:
-    def __init__(self, agent, seed, duration):
-        self.agent, self.seed = agent, seed
+    def __init__(self, agent, seed, duration, counters):
+        """`counters`: the directory of that name."""
+        self.agent, self.seed, self.counters = agent, seed, counters
         self.deadline = time.monotonic() + duration
         self.over = threading.Event()
         self.lock = threading.Lock()
@@ -158,7 +197,7 @@ class Torture:
         kind = rng.choice([*KINDS, "quick", "slow"])
         start = Start(f"{name}-{rng.getrandbits(48):012x}", kind, rng.choice([0, 1, 1000, 100000]),
                       rng.randrange(100), rng.randrange(1, 5))
-        start.owner = name
+        start.owner, start.counted = name, rng.random() < 0.75
         if kind in ENDLESS and len([other for other in self.acknowledged()
                                     if other.kind in ENDLESS and not other.stopped]) > 20:
             return
@@ -168,13 +207,10 @@ class Torture:
 
     def settle(self, start, client, until):
         """Asks until there is an answer that says what became of it, or the time has come."""
-        script = f"read t </proc/sys/kernel/random/uuid; echo $t; {start.text}"
         while True:
             start.attempts += 1
             try:
-                job = client.jobs.StartJob(spec={"command": b"/bin/sh", "args": [b"-c", script.encode()],
-                                                 **start.spec()},
-                                           request_id=start.request_id, timeout=10)
+                job = client.jobs.StartJob(spec=start.spec(), request_id=start.request_id, timeout=10)
                 with self.lock:
                     start.job = job
                 return
@@ -218,15 +254,13 @@ class Torture:
 
     def list(self, rng, client, name):
         del rng
-        known = {start.job.name for start in self.acknowledged() if start.owner == name}
-        listed, page = set(), ""
-        while True:
+        missing = {start.job.name for start in [start for start in self.acknowledged() if start.owner == name][-RECENT:]}
+        page = ""
+        while missing:  # newest first
             answer = client.jobs.ListJobs(page_size=500, page_token=page, owner=name, timeout=15)
-            listed |= {job.name for job in answer.jobs}
+            missing -= {job.name for job in answer.jobs}
             page = answer.next_page_token
-            if not page:
-                break
-        assert known <= listed, f"acknowledged, but not listed: {known - listed}"
+            assert page or not missing, f"acknowledged, but not listed: {missing}"
 
     def status(self, rng, client, name):
         start = self.one(rng, name)
@@ -255,7 +289,7 @@ class Torture:
 
     def chaos(self, rng):
         blows = [self.kill_hoistd] * 4 + [self.kill_launcher] + [self.kill_init] * 2 + [self.fail_hoistd] * 3 + \
-            [self.fail_launcher] * 2 + [self.fail_init] * 2 + [self.terminate_hoistd]
+            [self.fail_launcher] * 2 + [self.fail_init] * 2 + [self.fail_starts] + [self.terminate_hoistd] + [self.kill_all]
         while not self.is_over():
             self.pause(rng, 0.8)
             with contextlib.suppress(AssertionError, ProcessLookupError, waiting.Overdue, FileNotFoundError):
@@ -278,6 +312,19 @@ class Torture:
         self.pause(rng, 0.2)
         self.agent.restart()
 
+    def kill_all(self, rng):
+        """hoistd, the launcher and a hoist-init at once."""
+        start, pids = self.living(rng), [self.agent.hoistd_pid, self.agent.launcher_pid]
+        if start:
+            start.init_harmed = True
+            pids.append(start.job.pid)
+        self.note("kill-all")
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.pause(rng, 0.2)
+        self.agent.restart()
+
     def living(self, rng):
         """A job whose hoist-init may still be there, by a pidfd that is certainly its own; (start, pid) or None."""
         starts = [start for start in self.acknowledged()[-30:] if start.job.pid]
@@ -297,10 +344,14 @@ class Torture:
             os.kill(start.job.pid, signal.SIGKILL)
 
     def fail(self, rng, pid, calls, what):
+        """hoistd has threads; of the launcher's children only the starts are meant."""
         inject = f"{rng.choice(calls)}:when={(first := rng.randrange(1, 8))}..{first + rng.randrange(0, 4)}"
         self.note(f"fail-{what} {inject}")
-        with faults.injected(pid, inject, children=what == "hoistd"):
+        with faults.injected(pid, inject, children=what in ("hoistd", "starts")):
             self.pause(rng, 0.7)
+
+    def fail_starts(self, rng):
+        self.fail(rng, self.agent.launcher_pid, START_FAULTS, "starts")
 
     def fail_hoistd(self, rng):
         self.fail(rng, self.agent.hoistd_pid, HOISTD_FAULTS, "hoistd")
@@ -338,13 +389,18 @@ class Torture:
                 self.check_one(start, clients[start.owner])
             except (AssertionError, grpc.RpcError) as error:
                 wrong.append(str(error))
+        for start in self.starts:
+            try:
+                start.see_counter(self.counters, start.whole and start.counted)
+            except AssertionError as error:
+                wrong.append(str(error))
         wrong += self.check_lists(clients)
         assert not wrong, "\n".join(wrong + self.events)
 
     def check_one(self, start, client):
         job = client.wait(start.job)
         told = ending(job)
-        whole = told == ("SUCCEEDED" if start.code == 0 else "FAILED", "EXITED", start.code, 0) and \
+        whole = start.whole = told == ("SUCCEEDED" if start.code == 0 else "FAILED", "EXITED", start.code, 0) and \
             start.kind not in ENDLESS and word("Reason", job.reason) == "UNSPECIFIED"
         stopped = told[:2] == ("STOPPED", "STOPPED_BY_USER") and start.stopped
         lost = told == ("LOST", "LOST", None, 0) and (start.init_harmed or start.attempts > 1)

@@ -47,15 +47,18 @@ def status_of(pid):
         return {key: value.strip() for key, _, value in (line.partition(":") for line in file)}
 
 
-def processes_of(uid):
-    """The pids of all processes of a uid, zombies not among them."""
-    found = []
+def statuses():
+    """(pid, status_of(pid)) of all processes, zombies not among them."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
             status = status_of(pid)
-            if str(uid) in status["Uid"].split() and status["State"][0] not in "ZX":
-                found.append(int(pid))
-    return found
+            if status["State"][0] not in "ZX":
+                yield int(pid), status
+
+
+def processes_of(uid):
+    """The pids of all processes of a uid."""
+    return [pid for pid, status in statuses() if str(uid) in status["Uid"].split()]
 
 
 def descriptors(pid):
@@ -80,6 +83,14 @@ def assert_gone(agent, job):
     """The job has ended: none of its processes and no cgroup of it is left."""
     waiting.path_gone(cgroup_of(agent, job))
     assert processes_of(job.job_uid) == []
+
+
+def assert_all_gone(agent, jobs):
+    """The same of many: one look at all processes."""
+    uids = {str(job.job_uid) for job in jobs}
+    for job in jobs:
+        waiting.path_gone(cgroup_of(agent, job))
+    assert [pid for pid, status in statuses() if uids & set(status["Uid"].split())] == []
 
 
 def descriptors_return(client, pid, before):

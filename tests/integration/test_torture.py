@@ -4,6 +4,7 @@
 import contextlib
 import os
 import random
+import signal
 import sqlite3
 
 import pytest
@@ -22,33 +23,37 @@ SOAK_SECONDS = 1800
 def torment(duration, record_property):
     seed = os.environ.get("HOIST_TORTURE_SEED") or f"{random.SystemRandom().getrandbits(32):08x}"
     print(f"torture: HOIST_TORTURE_SEED={seed} HOIST_TORTURE_SECONDS={duration:g}")
-    agent = Agent(settings={"jobs_max": "500"})
-    try:
-        run = torture.Torture(agent, seed, duration)
-        run.run(clients=4)
-        run.check()
-        admin = agent.client("admin")
-        for start in run.acknowledged():
-            traces.assert_gone(agent, start.job)
-        assert admin.agent.GetInfo().jobs_running == 0
-        with contextlib.suppress(FileNotFoundError):
-            assert set(os.listdir(traces.cgroup_root(agent))) & {"p-alice", "p-bob"} == set()
-        assert len(traces.descriptors(agent.launcher_pid)) < 32 and len(traces.descriptors(agent.hoistd_pid)) < 128
-        hoistd = agent.hoistd_pid
-        os.kill(agent.launcher_pid, 15)
-        waiting.process_end(hoistd)
-        with contextlib.closing(sqlite3.connect(f"{agent.dir}/state/jobs.db")) as database:
-            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        record_property("seed", seed)
-        record_property("starts", len(run.starts))
-        record_property("acknowledged", len(run.acknowledged()))
-        record_property("blows", " ".join(f"{name}={count}" for name, count in sorted(run.blows.items())))
-        print(f"torture: {len(run.starts)} starts, {len(run.acknowledged())} acknowledged; {run.blows}")
-    except BaseException:
-        print("".join(line for line in agent.log().splitlines(keepends=True)[-4000:] if " call " not in line)[-20000:])
-        raise
-    finally:
-        agent.down()
+    with torture.counters() as (counters, settings, launcher):
+        agent = Agent(settings={"jobs_max": "500", **settings}, launcher=launcher)
+        try:
+            torment_one(agent, torture.Torture(agent, seed, duration, counters), record_property)
+            record_property("seed", seed)
+        except BaseException:
+            print("".join(line for line in agent.log().splitlines(keepends=True)[-4000:]
+                          if " call " not in line)[-20000:])
+            raise
+        finally:
+            agent.down()
+
+
+def torment_one(agent, run, record_property):
+    run.run(clients=4)
+    run.check()
+    admin = agent.client("admin")
+    traces.assert_all_gone(agent, [start.job for start in run.acknowledged()])
+    assert admin.agent.GetInfo().jobs_running == 0
+    with contextlib.suppress(FileNotFoundError):
+        assert set(os.listdir(traces.cgroup_root(agent))) & {"p-alice", "p-bob"} == set()
+    assert len(traces.descriptors(agent.launcher_pid)) < 32 and len(traces.descriptors(agent.hoistd_pid)) < 128
+    hoistd = agent.hoistd_pid
+    os.kill(agent.launcher_pid, signal.SIGTERM)
+    waiting.process_end(hoistd)
+    with contextlib.closing(sqlite3.connect(f"{agent.dir}/state/jobs.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    record_property("starts", len(run.starts))
+    record_property("acknowledged", len(run.acknowledged()))
+    record_property("blows", " ".join(f"{name}={count}" for name, count in sorted(run.blows.items())))
+    print(f"torture: {len(run.starts)} starts, {len(run.acknowledged())} acknowledged; {run.blows}")
 
 
 def test_kills_and_faults_at_random_lose_nothing(record_property):
