@@ -140,13 +140,10 @@ int launcher_answer_ready(struct launcher *launcher, const struct launcher_reque
 
 /* hoistd tells its client and logs the call; here only what says that hoistd's own check is amiss
  * is worth a warning. */
-static int job_error(enum log_level level, const struct error *why, const char *message,
-                     const char *group, const struct id *id)
+static int job_error(struct launcher *launcher, enum log_level level, const struct error *why,
+                     const char *message, const struct spawn_spec *spec)
 {
-    char text[ID_TEXT_MAX];
-
-    log_event(level, message, LOG_TEXT("job", id_format(id, text)), LOG_TEXT("group", group),
-              LOG_TEXT("error", why->text));
+    refusal_log_add(&launcher->refusals, level, message, spec->group, &spec->id, why, clock_boot());
     return why->code;
 }
 
@@ -158,6 +155,7 @@ int launcher_answer_spawn(struct launcher *launcher, const struct launcher_reque
     const struct spawn_files files = {fds->fd[0], fds->fd[1], fds->fd[2]};
     enum spawn_failure failure = SPAWN_FAILURE_REFUSED;
     struct spawn_result result = SPAWN_RESULT_NULL;
+    char id[ID_TEXT_MAX];
     int r;
 
     answer->failure.spawn = SPAWN_FAILURE_UNAVAILABLE;
@@ -166,16 +164,17 @@ int launcher_answer_spawn(struct launcher *launcher, const struct launcher_reque
     answer->failure.spawn = SPAWN_FAILURE_REFUSED;
     r = ceilings_check(launcher->config, spec, err);
     if (r < 0)
-        return job_error(LOG_LEVEL_WARNING, err, "refused a job above the ceilings", spec->group,
-                         &spec->id);
+        return job_error(launcher, LOG_LEVEL_WARNING, err, "refused a job above the ceilings",
+                         spec);
     r = job_files_check(&files, launcher->config->agent_uid, err);
     if (r < 0)
-        return job_error(LOG_LEVEL_WARNING, err, "refused the files of a job", spec->group,
-                         &spec->id);
+        return job_error(launcher, LOG_LEVEL_WARNING, err, "refused the files of a job", spec);
     r = spawn_job(launcher->spawn, spec, &files, &result, &failure, err);
     if (r < 0) {
         answer->failure.spawn = failure;
-        return job_error(LOG_LEVEL_DEBUG, err, "can't start a job", spec->group, &spec->id);
+        log_event(LOG_LEVEL_DEBUG, "can't start a job", LOG_TEXT("job", id_format(&spec->id, id)),
+                  LOG_TEXT("group", spec->group), LOG_TEXT("error", err->text));
+        return r;
     }
     *ret_fd = TAKE_FD(result.pidfd);
     answer->type = LAUNCHER_ANSWER_SPAWN;

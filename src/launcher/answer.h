@@ -3,6 +3,7 @@
 
 #include "launcher/config.h"
 #include "launcher/listener.h"
+#include "launcher/refusal-log.h"
 #include "wire/launcher-messages.h"
 #include "wire/packet.h"
 
@@ -25,6 +26,7 @@ struct launcher {
     struct listeners listeners;
     struct launcher_hello facts; /* what Hello is answered with */
     bool stopping;               /* no job is started any more */
+    struct refusal_log refusals;
 };
 
 /* Gathers what Hello tells, once at the start. */

@@ -101,7 +101,7 @@ static int run_once(struct supervisor *supervisor, int signalfd, usec_t watchdog
         {.fd = signalfd, .events = POLLIN},
         {.fd = supervisor->connection.fd, .events = connection_events(&supervisor->connection)},
     };
-    usec_t until = MIN(supervisor->deadline, watchdog);
+    usec_t until = MIN(supervisor_next(supervisor), watchdog);
     int r = poll(waiting, ARRAY_SIZE(waiting), milliseconds_until(until, clock_boot()));
 
     if (r < 0 && errno != EINTR)

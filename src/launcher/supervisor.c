@@ -93,8 +93,14 @@ static void hoistd_kill(struct supervisor *supervisor)
         log_event(LOG_LEVEL_ERROR, "can't kill hoistd", LOG_TEXT("error", strerror(-r)));
 }
 
+usec_t supervisor_next(const struct supervisor *supervisor)
+{
+    return MIN(supervisor->deadline, refusal_log_due(&supervisor->launcher->refusals));
+}
+
 void supervisor_tick(struct supervisor *supervisor, usec_t now)
 {
+    refusal_log_tick(&supervisor->launcher->refusals, now);
     if (now < supervisor->deadline)
         return;
     switch (supervisor->state) {
@@ -163,6 +169,7 @@ void supervisor_reaped(struct supervisor *supervisor, pid_t pid, int status, use
     pidref_done(&supervisor->hoistd);
     supervisor->hoistd = PIDREF_NULL;
     connection_done(&supervisor->connection);
+    refusal_log_end(&supervisor->launcher->refusals);
     log_event(stopping ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "hoistd ended",
               LOG_TEXT("status", status_text(status, text, sizeof(text))));
     if (!stopping && !unusable) {

@@ -49,7 +49,11 @@ struct supervisor {
 void supervisor_init(struct supervisor *supervisor, struct launcher *launcher, usec_t now);
 void supervisor_done(struct supervisor *supervisor);
 
-/* Does what the time asks for: starts hoistd, or kills it. */
+/* When supervisor_tick() is due; USEC_INFINITY: never. */
+usec_t supervisor_next(const struct supervisor *supervisor);
+
+/* Does what the time asks for: starts hoistd, kills it, or tells how much was left out of the log.
+ */
 void supervisor_tick(struct supervisor *supervisor, usec_t now);
 
 /* The socket is ready for connection_events(). */

@@ -4,6 +4,7 @@ root with what it was handed."""
 
 import errno
 import os
+import re
 import socket
 
 import pytest
@@ -52,6 +53,23 @@ def test_no_user_but_those_of_jobs(hostile, uid):
     hoistd = hostile()
     hoistd.serve()
     assert refused(hoistd.spawn(uid), "job_uids")
+
+
+def test_its_refusals_do_not_fill_the_log(hostile):
+    """Twenty lines a minute; each of the others is counted."""
+    hoistd, asked = hostile(), 200
+    hoistd.serve()
+    files = hoistd.files(bytes(16))
+    for _ in range(asked):
+        assert refused(hoistd.spawn(0, files={name: lambda fd=fd: os.dup(fd) for name, fd in
+                                              zip(("data", "index", "state"), files)}), "job_uids")
+    for fd in files:
+        os.close(fd)
+    hoistd.line.close()
+    hoistd.stub.close()
+    log = hoistd.log(b"hoistd ended").decode()
+    suppressed = [int(count) for count in re.findall(r"(\d+) more refusals like these suppressed", log)]
+    assert log.count("refused a job above the ceilings") + sum(suppressed) == asked and sum(suppressed) > 0
 
 
 def test_no_network_of_the_host(hostile):
