@@ -19,6 +19,7 @@ static void agent_call_free(struct agent_call *call)
     free(call->watch);
     api_error_done(&call->error);
     buffer_done(&call->response);
+    job_info_free(call->shown);
     api_free(call->request);
     free(call);
 }
@@ -73,6 +74,16 @@ void agent_call_answer(struct agent_call *call, struct grpc_call *grpc,
         (void)grpc_call_reply(grpc, buffer_bytes(&bytes), buffer_size(&bytes));
 }
 
+static void agent_call_show(struct agent_call *call, struct grpc_call *grpc)
+{
+    _cleanup_api_message_ Hoist__V1__Job *job = job_to_message(call->shown, call->agent->host);
+
+    if (job)
+        agent_call_answer(call, grpc, &job->base);
+    else
+        agent_call_refuse_memory(call, grpc);
+}
+
 /* The answer comes back from the core; `grpc` is NULL when the call is over meanwhile. */
 static void agent_call_deliver(struct grpc_call *grpc, void *arg)
 {
@@ -86,6 +97,8 @@ static void agent_call_deliver(struct grpc_call *grpc, void *arg)
         output_source_start(call, grpc);
     else if (grpc && call->deliver)
         call->deliver(call, grpc);
+    else if (grpc && call->shown)
+        agent_call_show(call, grpc);
     else if (grpc)
         (void)grpc_call_reply(grpc, buffer_bytes(&call->response), buffer_size(&call->response));
     agent_call_release(call);
@@ -142,7 +155,6 @@ void agent_call_finish_output(struct agent_call *call)
 
 void agent_call_done_job(struct worker_reply *reply, void *userdata)
 {
-    _cleanup_api_message_ Hoist__V1__Job *job = NULL;
     struct agent_call *call = userdata;
 
     if (reply->failure) {
@@ -150,11 +162,8 @@ void agent_call_done_job(struct worker_reply *reply, void *userdata)
         return;
     }
     id_format(&reply->job->id, call->answer_job);
-    job = job_to_message(reply->job, call->agent->host);
-    if (job)
-        agent_call_finish(call, &job->base);
-    else
-        agent_call_finish_errno(call, -ENOMEM);
+    call->shown = TAKE_PTR(reply->job);
+    agent_call_post_answer(call);
 }
 
 static void agent_call_begin(struct core_task *task)

@@ -35,6 +35,7 @@ struct agent_call {
     struct worker_operation *operation;
     bool finished;
     struct buffer response;
+    struct job_info *shown; /* instead of `response`: made a message on the connection thread */
     struct api_error error;
     struct worker_output *output; /* StreamOutput: what to stream */
     struct job_watch *watch;      /* WatchJob: where it stands; freed with the call */

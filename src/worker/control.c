@@ -112,7 +112,7 @@ static void deleted(struct store_reply *reply, void *userdata)
     struct worker_operation *op = userdata;
 
     if (reply->code == 0) {
-        op->worker->kept--;
+        record_removed(op->worker, &op->id);
         leftovers_remove_directory(op->worker, &op->id);
     }
     if (!operation_resumed(op))

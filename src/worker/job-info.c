@@ -5,9 +5,15 @@
 
 #include "base/strv.h"
 
+struct job_info *job_info_ref(struct job_info *info)
+{
+    __atomic_fetch_add(&info->shared, 1, __ATOMIC_RELAXED);
+    return info;
+}
+
 void job_info_free(struct job_info *info)
 {
-    if (!info)
+    if (!info || __atomic_fetch_sub(&info->shared, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     job_spec_done(&info->spec);
     free(info->created_by);

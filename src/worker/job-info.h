@@ -17,7 +17,8 @@
 
 /*
  * What is known of a job at one moment: a copy that shares nothing with the registry and may be
- * handed to another thread. The fields are those of hoist.v1.Job.
+ * handed to another thread. The fields are those of hoist.v1.Job. Who has been given one only
+ * reads it: of a job that has ended several may hold the same.
  */
 
 /* What the kernel slowed a job down for. */
@@ -61,6 +62,7 @@ struct job_limit {
 #define JOB_BLOCKED_TASKS_MAX 8
 
 struct job_info {
+    unsigned shared; /* atomic: references beyond the first */
     struct id id;
     struct job_spec spec; /* env holds names only */
     enum hoist_state state;
@@ -89,7 +91,10 @@ struct job_info {
     size_t blocked_task_count;
 };
 
-/* Accepts NULL. */
+/* Another reference, to be given back with job_info_free(). Any thread that holds one. */
+struct job_info *job_info_ref(struct job_info *info);
+
+/* Any thread; the last reference frees. Accepts NULL. */
 void job_info_free(struct job_info *info);
 DEFINE_CLEANUP(struct job_info *, job_info_free);
 #define _cleanup_job_info_ _cleanup_(job_info_freep)

@@ -10,6 +10,7 @@
 
 #include "base/name.h"
 #include "base/strv.h"
+#include "worker/ended-jobs.h"
 
 #define TIMER_ACCURACY USEC_PER_MSEC
 #define CANDIDATES_MAX 8 /* of an ambiguous prefix: what a person can choose from */
@@ -151,6 +152,8 @@ void operation_answer_record(struct worker_operation *op, const struct store_rec
     op->reply.job = snapshot_record(record, &failure.error);
     if (!op->reply.job)
         return operation_fail(op, &failure);
+    if (op->shows_ended)
+        ended_jobs_keep(op->worker, record, op->reply.job);
     operation_answer(op);
 }
 
@@ -375,6 +378,19 @@ static void id_looked_up(struct store_reply *reply, void *userdata)
         found(op, &reply->record);
 }
 
+/* True: answered, by what was read of it before. */
+static bool show_ended(struct worker_operation *op, const struct id *id)
+{
+    _cleanup_job_info_ struct job_info *info =
+        op->shows_ended ? ended_jobs_find(op->worker, id) : NULL;
+
+    if (!info || !operation_may_see(op, info->created_by))
+        return false;
+    op->reply.job = TAKE_PTR(info);
+    operation_answer(op);
+    return true;
+}
+
 static void find_id(struct worker_operation *op, const struct id *id)
 {
     struct job *job = registry_find(op->worker, id);
@@ -382,6 +398,8 @@ static void find_id(struct worker_operation *op, const struct id *id)
 
     if (job && operation_may_see(op, job->specification.created_by))
         return op->found(op, job, NULL);
+    if (show_ended(op, id))
+        return;
     r = store_thread_get(op->worker->store, id, id_looked_up, op);
     if (r < 0)
         return store_failed(op, r);

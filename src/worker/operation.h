@@ -45,13 +45,14 @@ struct worker_operation {
     sd_event_source *timer;
 
     /* What the operations need each. */
-    struct job_spec spec;       /* start */
-    char *request_id;           /* start */
-    int signal;                 /* stop, signal */
-    usec_t duration;            /* stop: grace; wait: timeout; await_change: delay */
-    bool flag;                  /* delete: force; list: with usage */
-    unsigned get;               /* get: enum worker_get_flags */
-    struct id id;               /* get, delete */
+    struct job_spec spec; /* start */
+    char *request_id;     /* start */
+    int signal;           /* stop, signal */
+    usec_t duration;      /* stop: grace; wait: timeout; await_change: delay */
+    bool flag;            /* delete: force; list: with usage */
+    bool shows_ended;     /* a job that has ended is just shown: what was read of it will do */
+    unsigned get;         /* get: enum worker_get_flags */
+    struct id id;         /* get, delete */
     struct cgroup_usage before; /* get, await_change: the reading before */
     usec_t before_time;         /* CLOCK_BOOTTIME; 0: there was none */
     enum hoist_state seen;      /* await_change */

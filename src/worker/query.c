@@ -94,6 +94,7 @@ int worker_get(struct worker *worker, const struct worker_caller *caller, const 
     if (!op)
         return -ENOMEM;
     op->get = flags;
+    op->shows_ended = !(flags & WORKER_GET_STATISTICS); /* which are added to the answer */
     return operation_begin(op, get_found, ret);
 }
 
@@ -129,6 +130,7 @@ int worker_wait(struct worker *worker, const struct worker_caller *caller, const
     if (!op)
         return -ENOMEM;
     op->duration = timeout;
+    op->shows_ended = true;
     return operation_begin(op, wait_found, ret);
 }
 
@@ -180,6 +182,7 @@ int worker_await_change(struct worker *worker, const struct worker_caller *calle
     if (!op)
         return -ENOMEM;
     op->duration = delay;
+    op->shows_ended = true;
     if (seen) {
         op->seen = seen->state;
         op->before = seen->usage;

@@ -139,7 +139,7 @@ static void removed(struct store_reply *reply, void *userdata)
     if (worker->closing)
         return;
     if (reply->code == 0) {
-        worker->kept -= MIN(worker->kept, (size_t)1);
+        record_removed(worker, &reclaim->oldest.records[reclaim->at]->id);
         leftovers_remove_directory(worker, &reclaim->oldest.records[reclaim->at]->id);
         reclaim->lacking -= MIN(reclaim->lacking, reclaim->freeing);
         reclaim->removed++;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strv.h"
+#include "worker/ended-jobs.h"
 #include "worker/registry.h"
 
 /* A record as the store wants it, borrowing from the job: the store's thread copies. */
@@ -123,6 +124,12 @@ int job_record_update(struct job *job, store_done_fn *done)
     if (r == 0)
         job->pending++;
     return r;
+}
+
+void record_removed(struct worker *worker, const struct id *id)
+{
+    worker->kept -= MIN(worker->kept, (size_t)1);
+    ended_jobs_forget(worker, id);
 }
 
 int record_decode(const struct store_record *record, struct specification *ret_specification,

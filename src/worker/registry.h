@@ -35,6 +35,7 @@ struct job;
 struct worker_operation;
 struct orphan;
 struct disk_thread;
+struct ended_job;
 struct reclaim;
 struct unremoved;
 
@@ -56,12 +57,13 @@ struct worker {
     worker_trouble_fn *trouble;
     void *userdata;
 
-    struct job *jobs;    /* by id */
-    size_t living;       /* of them, not ended */
-    size_t kept;         /* ended, in the store */
-    bool recovered;      /* operations are allowed */
-    bool closing;        /* answers are dropped */
-    unsigned recovering; /* questions to the spawner before `ready` */
+    struct job *jobs;             /* by id */
+    struct ended_job *ended_jobs; /* ended-jobs.c */
+    size_t living;                /* of them, not ended */
+    size_t kept;                  /* ended, in the store */
+    bool recovered;               /* operations are allowed */
+    bool closing;                 /* answers are dropped */
+    unsigned recovering;          /* questions to the spawner before `ready` */
     struct worker_operation *ready_operation;
     /* leftovers.c */
     struct orphan *orphans;      /* cgroups of no job, being removed */
@@ -176,6 +178,8 @@ void source_drop(sd_event_source **source);
 int job_record_put(struct job *job);
 /* Asks it to rewrite the record; `done` gets the job. */
 int job_record_update(struct job *job, store_done_fn *done);
+/* The store has let go of the record of a job that had ended. */
+void record_removed(struct worker *worker, const struct id *id);
 /* Both blobs of a record. -EPROTO with a sentence. */
 int record_decode(const struct store_record *record, struct specification *ret_specification,
                   struct outcome *ret_outcome, struct error *err);

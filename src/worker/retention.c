@@ -32,7 +32,7 @@ static void expired(struct store_reply *reply, void *userdata)
 
     if (reply->code < 0)
         return; /* the next sweep finds it again */
-    worker->kept -= MIN(worker->kept, (size_t)1);
+    record_removed(worker, &expiry->id);
     leftovers_remove_directory(worker, &expiry->id);
 }
 

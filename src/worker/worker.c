@@ -9,23 +9,26 @@
 #include "base/strv.h"
 #include "store/store-sqlite.h"
 #include "worker/disk-thread.h"
+#include "worker/ended-jobs.h"
 #include "worker/leftovers.h"
 #include "worker/operation.h"
 #include "worker/reclaim.h"
 
 #define JOBS_MAX_DEFAULT 65536
+#define ANSWERS_AT_ONCE  64 /* then other events have their turn */
 
 static int deliver(sd_event_source *source, void *userdata)
 {
     struct worker *worker = userdata;
-    struct worker_operation *op = worker->answers;
 
-    /* One at a time: a callback may cancel any of the others. */
-    if (!op)
-        return 0;
-    if (op->done)
-        op->done(&op->reply, op->userdata);
-    operation_free(op);
+    /* Always the first: a callback may cancel any of the others. */
+    for (unsigned i = 0; i < ANSWERS_AT_ONCE && worker->answers; i++) {
+        struct worker_operation *op = worker->answers;
+
+        if (op->done)
+            op->done(&op->reply, op->userdata);
+        operation_free(op);
+    }
     if (worker->answers)
         (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     return 0;
@@ -201,6 +204,7 @@ struct worker *worker_close(struct worker *worker)
         operation_free(worker->operations);
     while (worker->jobs)
         job_free(worker->jobs);
+    ended_jobs_clear(worker);
     source_drop(&worker->answer_source);
     uid_pool_done(&worker->uids);
     state_dir_close(&worker->dir);

@@ -345,6 +345,43 @@ static void test_list_shows_nobody_elses(void **state)
     worker_list_free(found);
 }
 
+static struct job_info *get_with(struct fixture *fixture, const char *id, unsigned flags)
+{
+    struct answer answer = {.come = false};
+
+    assert_int_equal(worker_get(fixture->worker, &alice, id, flags, answer_done, &answer, NULL), 0);
+    fixture_wait(fixture, &answer);
+    assert_null(answer.reply.failure);
+    return answer.reply.job;
+}
+
+/* What was read of it once is shown again, to those who may see it, until it is deleted. */
+static void test_ended_job_is_read_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer = {.come = false};
+    char id[ID_TEXT_MAX];
+    struct job_info *first, *second, *counted;
+
+    end(fixture, fixture_start(fixture, id), id);
+    first = get_with(fixture, id, 0);
+    second = get_with(fixture, id, 0);
+    assert_ptr_equal(first, second);
+    counted = get_with(fixture, id, WORKER_GET_STATISTICS); /* they are its own */
+    assert_ptr_not_equal(first, counted);
+    assert_null(first->usage.statistics);
+    assert_not_found(fixture, &bob, id);
+    assert_int_equal(worker_delete(fixture->worker, &alice, id, false, answer_done, &answer, NULL),
+                     0);
+    fixture_wait(fixture, &answer);
+    assert_null(answer.reply.failure);
+    assert_not_found(fixture, &alice, id);
+    assert_int_equal(first->state, HOIST_STATE_SUCCEEDED);
+    job_info_free(first);
+    job_info_free(second);
+    job_info_free(counted);
+}
+
 static void test_output_is_opened_read_only(void **state)
 {
     struct fixture *fixture = *state;
@@ -396,6 +433,7 @@ int main(void)
         WITH_FIXTURE(test_get_samples_rates),
         WITH_FIXTURE(test_list_gives_pages_newest_first),
         WITH_FIXTURE(test_list_shows_nobody_elses),
+        WITH_FIXTURE(test_ended_job_is_read_once),
         WITH_FIXTURE(test_output_is_opened_read_only),
         WITH_FIXTURE(test_close_drops_what_is_under_way),
     };
