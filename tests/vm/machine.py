@@ -147,15 +147,18 @@ class Machine:
         port = free_port()
         argv = recipe.qemu_arguments(self.kernel, self.initrd, f"{self.work}/console")
         argv += recipe.port_arguments(control=f"{self.work}/control.sock")
-        # What the guest wrote survives qemu's end in this host's page cache: what it did not is lost.
-        argv += ["-drive", f"file={self.disk},if=virtio,format=raw,cache=unsafe",
-                 "-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{AGENT_PORT}",
+        argv += self._disk_arguments()
+        argv += ["-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{AGENT_PORT}",
                  "-device", "virtio-net-pci,netdev=net,romfile="]
         for disk in self.data_disks:
             argv += ["-drive", f"file={disk},if=virtio,format=raw,cache=unsafe"]
         with open(f"{self.work}/log", "ab") as log:
             self.qemu = recipe.start(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return port
+
+    def _disk_arguments(self):
+        """What the guest wrote survives qemu's end in this host's page cache: what it did not is lost."""
+        return ["-drive", f"file={self.disk},if=virtio,format=raw,cache=unsafe"]
 
     def cut_power(self):
         """What the guest had not written to its disk is lost."""
