@@ -28,6 +28,8 @@ static int print_value(const struct config *config, const struct setting *settin
         return amount_print_size(*(const uint64_t *)value, setting->argument, out);
     if (setting->parse == amount_parse_share)
         return amount_print_share(value, out);
+    if (setting->parse == text_parse_duration)
+        return amount_print_duration(*(const usec_t *)value, NULL, out);
     if (setting->parse == amount_parse_duration)
         return amount_print_duration(*(const usec_t *)value, setting->argument, out);
     if (setting->parse == text_parse_choice)

@@ -35,6 +35,7 @@ static int config_init(struct config *config)
         .default_class = strdup("default"),
         .unenforced_limits = CONFIG_UNENFORCED_REFUSE,
         .on_agent_exit = CONFIG_AGENT_EXIT_KEEP,
+        .adopt_wait = 30 * USEC_PER_SEC,
         .output =
             {
                 .cap = OUTPUT_CAP_DEFAULT,
@@ -302,6 +303,11 @@ int config_check(const struct config *config, struct error *err)
                          "output.keep_head: more than half of output.cap; the other half at least "
                          "is for the last bytes");
     return check_class_caps(config, err);
+}
+
+usec_t config_adopt_wait(const struct config *config)
+{
+    return config->on_agent_exit == CONFIG_AGENT_EXIT_STOP ? config->adopt_wait : 0;
 }
 
 struct output_rules config_output_rules(const struct config_output *output)

@@ -68,6 +68,7 @@ struct config {
     char *default_class;
     int unenforced_limits; /* enum config_unenforced */
     int on_agent_exit;     /* enum config_agent_exit */
+    usec_t adopt_wait;
 
     struct config_output output;
     uint64_t jobs_max;
@@ -106,6 +107,9 @@ int config_load(int argc, char **argv, struct config *ret, enum config_request *
 
 /* Is everything there that serving needs, and does it fit together? */
 int config_check(const struct config *config, struct error *err);
+
+/* How long jobs go on without an agent; 0: for ever. */
+usec_t config_adopt_wait(const struct config *config);
 
 /* What hoist-init is told of output. */
 struct output_rules config_output_rules(const struct config_output *output);

@@ -214,7 +214,11 @@ static int program_serve(struct program *program, struct error *err)
             },
     };
     char address[LAUNCHER_ADDRESS_MAX];
-    int r = cold_reads_new(&agent->cold_reads, err);
+    _cleanup_close_ int hold = FD_NONE, watch = FD_NONE;
+    int r = worker_open_lifeline(agent->worker, &hold, &watch, err);
+
+    if (r == 0)
+        r = cold_reads_new(&agent->cold_reads, err);
 
     if (r == 0)
         r = grpc_server_new(&options, &agent->server, err);
@@ -227,7 +231,8 @@ static int program_serve(struct program *program, struct error *err)
     log_event(LOG_LEVEL_INFO, "ready", LOG_TEXT("address", address),
               LOG_TEXT("version", HOIST_VERSION),
               LOG_TEXT("cgroup_root", agent->launcher.cgroup_root));
-    return launcher_client_ready(program->client, address, program_ready_told, program, err);
+    return launcher_client_ready(program->client, address, &(struct launcher_lifeline){hold, watch},
+                                 program_ready_told, program, err);
 }
 
 /* The worker has found its jobs again. */
@@ -264,6 +269,7 @@ static int program_open_worker(struct program *program, struct error *err)
         .uid_low = rootless ? 0 : agent->launcher.job_uid_min,
         .uid_high = rootless ? 0 : agent->launcher.job_uid_max,
         .uid_fixed = agent->launcher.agent_uid,
+        .adopt_wait = config_adopt_wait(&agent->config),
         .output = config_output_rules(&agent->config.output),
         .room = {agent->config.output.total, agent->config.output.reserve},
         .retain = agent->config.output.retain,

@@ -30,6 +30,7 @@ static const struct amount retain_amount = {
     {"forever", USEC_INFINITY}, USEC_PER_SEC, UINT64_C(36500) * 86400 * USEC_PER_SEC};
 
 static const struct text_range buffer_range = {OUTPUT_READ_BUFFER_MIN, OUTPUT_READ_BUFFER_MAX};
+static const struct text_range adopt_range = {1, UINT64_C(366) * 24 * 3600 * USEC_PER_SEC};
 static const struct text_range jobs_range = {1, 65536};
 static const struct text_range thread_range = {0, 256};
 static const struct text_range peer_range = {1, 1000000};
@@ -99,6 +100,7 @@ const struct setting settings[] = {
     SETTING("default_iops", "--default-iops", classes, "NUMBER", parse_default_limit, "iops", "operations a second of the class \"default\""),
     SETTING("unenforced_limits", "--unenforced-limits", unenforced_limits, "refuse|warn", text_parse_choice, unenforced_names, "what to do with a limit that this host can't enforce"),
     SETTING("on_agent_exit", "--on-agent-exit", on_agent_exit, "keep|stop", text_parse_choice, agent_exit_names, "what becomes of jobs when the agent ends"),
+    SETTING("adopt_wait", "--adopt-wait", adopt_wait, "DURATION", text_parse_duration, &adopt_range, "then: how long they wait for another agent"),
     SETTING("output.cap", "--output-cap", output.cap, "SIZE", amount_parse_size, &cap_amount, "what a job's output takes at most, or none"),
     SETTING("output.policy", "--output-policy", output.policy, "keep_ends|stop_job", text_parse_choice, output_policy_names, "what happens at the cap"),
     SETTING("output.keep_head", "--output-keep-head", output.keep_head, "SIZE", amount_parse_size, &head_amount, "of it for the first bytes, or quarter"),

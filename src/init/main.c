@@ -69,7 +69,9 @@ static int check_descriptors(const struct plan_settings *settings, struct error 
 {
     int end = PLAN_FD_FIRST + (int)settings->fd_count;
 
-    if (!(settings->flags & PLAN_HAS_CGROUP) && dup3(STDERR_FILENO, PLAN_FD_CGROUP, O_CLOEXEC) < 0)
+    if ((!(settings->flags & PLAN_HAS_CGROUP) &&
+         dup3(STDERR_FILENO, PLAN_FD_CGROUP, O_CLOEXEC) < 0) ||
+        (settings->adopt_wait == 0 && dup3(STDERR_FILENO, PLAN_FD_LIFELINE, O_CLOEXEC) < 0))
         return error_set(err, -errno, "descriptors can't be ordered: %s", strerror(errno));
     for (int fd = PLAN_FD_PLAN; fd < end; fd++)
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
@@ -186,6 +188,7 @@ static int run_plan(struct start *start, const struct id *job, struct supervisor
     if (r < 0)
         return r;
     streams_close_command_ends(&streams);
+    adoption_init(&supervisor->adoption, PLAN_FD_LIFELINE, settings->adopt_wait);
     let_go(start);
     return own_calls_restrict(err);
 }

@@ -40,6 +40,7 @@ int supervisor_init(struct supervisor *supervisor, const struct plan_settings *s
     timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     supervisor->settings = settings;
     supervisor->cpu_time = CPU_TIME_NULL;
+    supervisor->adoption = ADOPTION_NULL;
     supervisor->signal_fd = signal_fd;
     supervisor->timer_fd = timer_fd;
     supervisor->timeout_at = supervisor->armed = supervisor->drain_until = USEC_INFINITY;
@@ -169,6 +170,7 @@ static void note_command_end(struct supervisor *supervisor, const siginfo_t *inf
     };
     supervisor->timeout_at = USEC_INFINITY;
     cpu_time_done(&supervisor->cpu_time);
+    adoption_done(&supervisor->adoption);
     pump_lift_rate(&supervisor->pump);
 }
 
@@ -223,7 +225,8 @@ static void take_signals(struct supervisor *supervisor, usec_t now)
 /* --- time and output ----------------------------------------------------------------------------
  */
 
-/* By a limit of time; a stop that is under way already has its own reason. */
+/* By a limit of time, or for want of an agent; a stop that is under way already has its own reason.
+ */
 static void stop_for(struct supervisor *supervisor, enum state_stop_reason reason, usec_t now)
 {
     const struct plan_settings *settings = supervisor->settings;
@@ -241,6 +244,9 @@ static void check_time(struct supervisor *supervisor, usec_t now)
     }
     if (cpu_time_is_over(&supervisor->cpu_time, now))
         stop_for(supervisor, STATE_STOP_CPU_TIME, now);
+    if (adoption_is_over(&supervisor->adoption, now))
+        stop_for(supervisor, STATE_STOP_ORPHANED, now);
+    report_flag(&supervisor->report, STATE_AGENT_GONE, adoption_waits(&supervisor->adoption), 0);
     act(supervisor, stop_check(&supervisor->stop, now));
     pump_check(&supervisor->pump, now);
 }
@@ -288,6 +294,7 @@ static usec_t next_event(const struct supervisor *supervisor)
 
     next = MIN(next, stop_next(&supervisor->stop));
     next = MIN(next, cpu_time_next(&supervisor->cpu_time));
+    next = MIN(next, adoption_next(&supervisor->adoption));
     return MIN(next, pump_next(&supervisor->pump));
 }
 
@@ -319,6 +326,7 @@ enum source {
     SOURCE_SIGNALS,
     SOURCE_TIMER,
     SOURCE_ANSWER,
+    SOURCE_LIFELINE,
     SOURCE_PIPE,
     _SOURCE_MAX = SOURCE_PIPE + PUMP_PIPES_MAX,
 };
@@ -329,6 +337,7 @@ static void wait_and_handle(struct supervisor *supervisor)
         [SOURCE_SIGNALS] = {supervisor->signal_fd, POLLIN, 0},
         [SOURCE_TIMER] = {supervisor->timer_fd, POLLIN, 0},
         [SOURCE_ANSWER] = {supervisor->command.answer_fd, POLLIN, 0},
+        [SOURCE_LIFELINE] = {adoption_poll_fd(&supervisor->adoption), 0, 0},
     };
     usec_t now;
 
@@ -344,6 +353,8 @@ static void wait_and_handle(struct supervisor *supervisor)
         take_timer(supervisor);
     if (fds[SOURCE_SIGNALS].revents)
         take_signals(supervisor, now);
+    if (fds[SOURCE_LIFELINE].revents)
+        adoption_hung_up(&supervisor->adoption, now);
     check_time(supervisor, now);
     for (unsigned pipe = 0; pipe < PUMP_PIPES_MAX; pipe++)
         if (fds[SOURCE_PIPE + pipe].revents)

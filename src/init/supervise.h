@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "init/adoption.h"
 #include "init/command.h"
 #include "init/cpu-time.h"
 #include "init/pump.h"
@@ -34,6 +35,7 @@ struct supervisor {
     bool start_failed;
     usec_t timeout_at; /* CLOCK_BOOTTIME; USEC_INFINITY: none */
     struct cpu_time cpu_time;
+    struct adoption adoption;
     usec_t armed; /* what the timer is set to; USEC_INFINITY: off */
     struct command_end end;
     bool all_gone;      /* no process but PID 1 is left in the namespace */

@@ -122,10 +122,12 @@ int launcher_answer_ready(struct launcher *launcher, const struct launcher_reque
                           struct error *err)
 {
     char state[LAUNCHER_ADDRESS_MAX + 64];
+    int r;
 
-    (void)fds;
     (void)ret_fd;
-    (void)err;
+    r = lifeline_take(&launcher->lifeline, fds, launcher->config->agent_uid, err);
+    if (r < 0)
+        return r;
     listeners_close_unwanted(&launcher->listeners);
     log_event(LOG_LEVEL_INFO, "hoistd serves", LOG_TEXT("address", request->ready_address));
     if (!launcher->stopping) {
@@ -169,6 +171,7 @@ int launcher_answer_spawn(struct launcher *launcher, const struct launcher_reque
     r = job_files_check(&files, launcher->config->agent_uid, err);
     if (r < 0)
         return job_error(launcher, LOG_LEVEL_WARNING, err, "refused the files of a job", spec);
+    spawn_context_set_lifeline(launcher->spawn, launcher->lifeline.watch);
     r = spawn_job(launcher->spawn, spec, &files, &result, &failure, err);
     if (r < 0) {
         answer->failure.spawn = failure;

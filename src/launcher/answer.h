@@ -2,6 +2,7 @@
 #pragma once
 
 #include "launcher/config.h"
+#include "launcher/lifeline.h"
 #include "launcher/listener.h"
 #include "launcher/refusal-log.h"
 #include "wire/launcher-messages.h"
@@ -24,6 +25,7 @@ struct launcher {
     const struct launcher_config *config;
     struct spawn_context *spawn;
     struct listeners listeners;
+    struct lifeline lifeline;
     struct launcher_hello facts; /* what Hello is answered with */
     bool stopping;               /* no job is started any more */
     struct refusal_log refusals;

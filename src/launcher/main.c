@@ -177,7 +177,7 @@ static void log_start(const struct launcher *launcher)
 static int serve(struct launcher_config *config, int signalfd, struct error *err)
 {
     _cleanup_spawn_context_ struct spawn_context *context = NULL;
-    struct launcher launcher = {.config = config};
+    struct launcher launcher = {.config = config, .lifeline = LIFELINE_NULL};
     int r, status;
 
     /* Without the right to, the host's lacks say so. */
@@ -193,6 +193,7 @@ static int serve(struct launcher_config *config, int signalfd, struct error *err
     log_start(&launcher);
     status = run(&launcher, signalfd);
     listeners_done(&launcher.listeners);
+    lifeline_done(&launcher.lifeline);
     return status;
 }
 

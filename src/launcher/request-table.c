@@ -23,7 +23,7 @@ static const struct request_rule {
 } request_rules[] = {
     [LAUNCHER_REQUEST_HELLO] = {GREETING, SMALL, 0, launcher_answer_hello},
     [LAUNCHER_REQUEST_LISTEN] = {SETTING_UP, SMALL, 0, launcher_answer_listen},
-    [LAUNCHER_REQUEST_READY] = {SETTING_UP, SMALL, 0, launcher_answer_ready},
+    [LAUNCHER_REQUEST_READY] = {SETTING_UP, SMALL, LAUNCHER_READY_FDS, launcher_answer_ready},
     [LAUNCHER_REQUEST_SPAWN] = {READY, LAUNCHER_REQUEST_MAX, LAUNCHER_SPAWN_FDS,
                                 launcher_answer_spawn},
     [LAUNCHER_REQUEST_KILL] = {SETTING_UP | READY, SMALL, 0, launcher_answer_kill},

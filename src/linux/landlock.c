@@ -35,6 +35,7 @@
 #define FS_REMOVE_FILE BIT(5)
 #define FS_MAKE_DIR    BIT(7)
 #define FS_MAKE_REG    BIT(8)
+#define FS_MAKE_FIFO   BIT(10)
 #define FS_REFER       BIT(13)
 #define FS_TRUNCATE    BIT(14)
 
@@ -42,7 +43,7 @@
 #define FS_READING  (FS_READ_FILE | FS_READ_DIR)
 #define FS_WRITING                                                                                 \
     (FS_WRITE_FILE | FS_TRUNCATE | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG |    \
-     FS_REFER)
+     FS_MAKE_FIFO | FS_REFER)
 
 #define NET_ALL             (BIT(0) | BIT(1)) /* bind and connect of TCP */
 #define SCOPE_ABSTRACT_UNIX BIT(0)

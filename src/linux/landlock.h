@@ -16,7 +16,7 @@ struct error;
 
 enum landlock_access {
     LANDLOCK_READ = 1 << 0,  /* files, and the lists of directories */
-    LANDLOCK_WRITE = 1 << 1, /* files and directories: writing, making, removing, renaming */
+    LANDLOCK_WRITE = 1 << 1, /* files, FIFOs, directories: writing, making, removing, renaming */
 };
 
 struct landlock_place {

@@ -50,6 +50,11 @@ char *const *spawn_context_degradations(const struct spawn_context *context)
     return context->degradations ? context->degradations : none;
 }
 
+void spawn_context_set_lifeline(struct spawn_context *context, int fd)
+{
+    context->lifeline = fd;
+}
+
 /* --- the cgroup root ----------------------------------------------------------------------------
  */
 
@@ -360,6 +365,7 @@ int spawn_context_new(const struct spawn_options *options, struct spawn_context 
         .sysfs_fd = FD_NONE,
         .program = FD_NONE,
         .null = FD_NONE,
+        .lifeline = FD_NONE,
     };
     r = options_check(options, rootless, err);
     if (r >= 0)

@@ -47,8 +47,9 @@ struct spawn_context {
     struct context_profile *profiles; /* the default one first */
     size_t profile_count;
     struct syscall_filter filter;
-    int program; /* hoist-init's image */
-    int null;    /* /dev/null, for its standard descriptors */
+    int program;  /* hoist-init's image */
+    int null;     /* /dev/null, for its standard descriptors */
+    int lifeline; /* borrowed; FD_NONE: none */
 
     char **degradations;
 };

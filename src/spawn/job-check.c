@@ -94,6 +94,9 @@ int job_check(const struct spawn_context *context, const struct spawn_spec *spec
         return error_set(err, -EINVAL, "the job's group has no valid name");
     if (spec->network < 0 || spec->network >= _SPAWN_NETWORK_MAX)
         return error_set(err, -EINVAL, "the job's network is unknown");
+    if (spec->adopt_wait > 0 && context->lifeline < 0)
+        return error_set(err, -EINVAL,
+                         "there is nothing by which a job could tell the agent's end");
     if (spec->stop_signal < 1 || spec->stop_signal > SIGRTMAX)
         return error_set(err, -EINVAL, "there is no signal %d", spec->stop_signal);
     r = check_command(spec, err);

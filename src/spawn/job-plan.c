@@ -224,6 +224,7 @@ static void add_settings(struct plan_builder *plan, const struct sources *from, 
         .stop_signal = spec->stop_signal,
         .grace = spec->grace,
         .timeout = spec->timeout,
+        .adopt_wait = spec->adopt_wait,
         .output = spec->output,
         .umask = from->profile->umask,
     };

@@ -59,6 +59,7 @@ static int init_start(const struct spawn_context *context, const struct spawn_sp
         [PLAN_FD_DATA] = files->data,
         [PLAN_FD_INDEX] = files->index,
         [PLAN_FD_STATE] = files->state,
+        [PLAN_FD_LIFELINE] = spec->adopt_wait > 0 ? context->lifeline : FD_NONE,
         [PLAN_FD_CGROUP] = cgroups->cmd,
     };
     const struct clone_request request = {

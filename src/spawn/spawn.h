@@ -104,6 +104,12 @@ struct spawn_context *spawn_context_free(struct spawn_context *context);
 DEFINE_CLEANUP(struct spawn_context *, spawn_context_free);
 #define _cleanup_spawn_context_ _cleanup_(spawn_context_freep)
 
+/*
+ * What jobs with an adopt_wait watch: the reading end of a pipe that ends with the agent. Borrowed
+ * until the next call; FD_NONE: none.
+ */
+void spawn_context_set_lifeline(struct spawn_context *context, int fd);
+
 /* What is so on this host; all borrowed from the context. */
 bool spawn_context_is_rootless(const struct spawn_context *context);
 /* The jobs' cgroup root below the cgroup2 mount point; "": none (rootless without delegation). */

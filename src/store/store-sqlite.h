@@ -10,7 +10,7 @@
  * Records in one SQLite database (WAL, synchronous=FULL, exclusive lock, STRICT tables).
  */
 
-#define STORE_SCHEMA_VERSION FORMAT_VERSION(1)
+#define STORE_SCHEMA_VERSION FORMAT_VERSION(2)
 #define STORE_SCHEMA_OLDEST  1
 
 /* What opening found out, for the log. */

@@ -512,15 +512,17 @@ int launcher_client_listen(struct launcher_client *client, const char *host, uin
 }
 
 int launcher_client_ready(struct launcher_client *client, const char *address,
-                          launcher_done_fn *done, void *owner, struct error *err)
+                          const struct launcher_lifeline *lifeline, launcher_done_fn *done,
+                          void *owner, struct error *err)
 {
     struct launcher_request request = {.type = LAUNCHER_REQUEST_READY};
+    const int fds[LAUNCHER_READY_FDS] = {lifeline->hold, lifeline->watch};
     int r =
         put_text(address, request.ready_address, sizeof(request.ready_address), "the address", err);
 
     if (r < 0)
         return r;
-    return client_request(client, &request, NULL, 0,
+    return client_request(client, &request, fds, LAUNCHER_READY_FDS,
                           &(struct pending){.done = done, .owner = owner}, err);
 }
 

@@ -94,9 +94,19 @@ int launcher_client_listen(struct launcher_client *client, const char *host, uin
 
 typedef void launcher_done_fn(const struct error *err, void *owner);
 
+/*
+ * The ends of the lifeline (worker/state-dir.h), borrowed for the call: the launcher holds one as
+ * long as it lives, the other is what hoist-inits watch.
+ */
+struct launcher_lifeline {
+    int hold;  /* O_RDWR */
+    int watch; /* O_RDONLY */
+};
+
 /* hoistd serves on `address` (for people). From then on jobs may be started and removed. */
 int launcher_client_ready(struct launcher_client *client, const char *address,
-                          launcher_done_fn *done, void *owner, struct error *err);
+                          const struct launcher_lifeline *lifeline, launcher_done_fn *done,
+                          void *owner, struct error *err);
 
 /*
  * Starts a job. `spec` and `files` are borrowed for this call only. On success hoist-init runs, and

@@ -23,7 +23,7 @@
  * checked is that the value makes sense at all; whether it is *allowed* is the launcher's ceilings.
  */
 
-#define LAUNCHER_PROTOCOL_VERSION FORMAT_VERSION(2)
+#define LAUNCHER_PROTOCOL_VERSION FORMAT_VERSION(3)
 
 #define LAUNCHER_ARGS_MAX     1025         /* argv[0] and 1,024 arguments */
 #define LAUNCHER_ENV_MAX      260          /* 256 variables and those that every job has */
@@ -36,13 +36,15 @@
 #define LAUNCHER_PROFILES_MAX 16
 #define LAUNCHER_LACKS_MAX    16  /* degradations told; more are left out */
 #define LAUNCHER_PAGE_MAX     256 /* jobs of one ListGroups answer */
-#define LAUNCHER_DURATION_MAX (UINT64_C(366) * 24 * 3600 * USEC_PER_SEC) /* timeout, grace */
+#define LAUNCHER_DURATION_MAX                                                                      \
+    (UINT64_C(366) * 24 * 3600 * USEC_PER_SEC) /* timeout, grace, adopt_wait */
 
 /* A Spawn at all its limits takes 141 KiB; the largest answer, a full page, 29 KiB. */
 #define LAUNCHER_REQUEST_MAX (160 * 1024)
 #define LAUNCHER_ANSWER_MAX  (64 * 1024)
 
 #define LAUNCHER_SPAWN_FDS 3 /* data, index, state */
+#define LAUNCHER_READY_FDS 2 /* the ends of the lifeline: to hold, to watch */
 
 enum launcher_request_type {
     LAUNCHER_REQUEST_HELLO,

@@ -97,8 +97,10 @@ static int spawn_check(const struct spawn_spec *spec, struct error *err)
         return error_set(err, -EINVAL, "network %u doesn't exist", (unsigned)spec->network);
     if (spec->limits.given >= LIMIT_BIT(_LIMIT_MAX))
         return error_set(err, -EINVAL, "a limit that doesn't exist");
-    if (spec->timeout > LAUNCHER_DURATION_MAX || spec->grace > LAUNCHER_DURATION_MAX)
-        return error_set(err, -EINVAL, "a timeout or grace period of more than 366 days");
+    if (spec->timeout > LAUNCHER_DURATION_MAX || spec->grace > LAUNCHER_DURATION_MAX ||
+        spec->adopt_wait > LAUNCHER_DURATION_MAX)
+        return error_set(err, -EINVAL,
+                         "a timeout, grace period or wait for an agent of more than 366 days");
     if (spec->stop_signal < 1 || spec->stop_signal > SIGRTMAX)
         return error_set(err, -EINVAL, "the stop signal %d doesn't exist", spec->stop_signal);
     return 0;
@@ -191,6 +193,7 @@ static void put_spawn(const struct spawn_spec *spec, struct request_parts *parts
     message->warn_unenforced = spec->warn_unenforced;
     message->timeout_usec = spec->timeout;
     message->grace_usec = spec->grace;
+    message->adopt_wait_usec = spec->adopt_wait;
     message->stop_signal = (uint32_t)spec->stop_signal;
     message->merged = spec->merged;
     message->output_rate = spec->output.rate;
@@ -375,6 +378,7 @@ static int get_spawn(const Hoist__Internal__Request *request, struct launcher_re
     spec->warn_unenforced = message->warn_unenforced;
     spec->timeout = message->timeout_usec;
     spec->grace = message->grace_usec;
+    spec->adopt_wait = message->adopt_wait_usec;
     spec->stop_signal = (int)message->stop_signal;
     spec->merged = message->merged;
     spec->output.rate = message->output_rate;

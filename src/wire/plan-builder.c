@@ -98,6 +98,7 @@ void plan_builder_set(struct plan_builder *builder, const struct plan_settings *
     header->umask = settings->umask;
     header->grace = settings->grace;
     header->timeout = settings->timeout;
+    header->adopt_wait = settings->adopt_wait;
     header->output_rate = settings->output.rate;
     header->output_cap = settings->output.cap;
     header->output_head = settings->output.head;

@@ -16,7 +16,7 @@
  */
 
 #define PLAN_MAGIC   UINT64_C(0x4e414c5054534f48) /* "HOSTPLAN" */
-#define PLAN_VERSION FORMAT_VERSION(1)
+#define PLAN_VERSION FORMAT_VERSION(2)
 
 struct plan_header {
     uint64_t magic;
@@ -30,7 +30,7 @@ struct plan_header {
     uint32_t fd_count;
     uint32_t umask;
     uint64_t cpu_time;
-    uint64_t grace, timeout;
+    uint64_t grace, timeout, adopt_wait;
     uint64_t output_rate, output_cap, output_head;
     uint32_t output_read_buffer, output_stop;
     uint32_t step_count, rlimit_count, filter_count;
@@ -58,6 +58,6 @@ struct plan_rlimit_record {
     uint64_t soft, hard;
 };
 
-static_assert(sizeof(struct plan_header) == 160 && sizeof(struct plan_step_record) == 56 &&
+static_assert(sizeof(struct plan_header) == 168 && sizeof(struct plan_step_record) == 56 &&
                   sizeof(struct plan_rlimit_record) == 24 && sizeof(struct sock_filter) == 8,
               "the form has no padding, and every part keeps the next one aligned");

@@ -297,6 +297,7 @@ static void copy_settings(const struct plan_header *header, struct plan *plan)
         .fd_count = header->fd_count,
         .grace = header->grace,
         .timeout = header->timeout,
+        .adopt_wait = header->adopt_wait,
         .output.rate = header->output_rate,
         .output.cap = header->output_cap,
         .output.head = header->output_head,

@@ -39,8 +39,9 @@ enum plan_fd {
     PLAN_FD_DATA,     /* struct spawn_files */
     PLAN_FD_INDEX,
     PLAN_FD_STATE,
-    PLAN_FD_CGROUP, /* directory of cmd/, for CLONE_INTO_CGROUP; only with PLAN_HAS_CGROUP */
-    PLAN_FD_FIRST,  /* struct plan_settings.fd_count descriptors for the steps */
+    PLAN_FD_LIFELINE, /* whose end is the agent's; only with an adopt_wait */
+    PLAN_FD_CGROUP,   /* directory of cmd/, for CLONE_INTO_CGROUP; only with PLAN_HAS_CGROUP */
+    PLAN_FD_FIRST,    /* struct plan_settings.fd_count descriptors for the steps */
 };
 /*
  * 0, 1 and 2 may be anything or closed; everything else is closed by hoist-init.
@@ -162,6 +163,8 @@ struct plan_settings {
     uint32_t fd_count; /* descriptors for steps, from PLAN_FD_FIRST */
     usec_t grace;      /* between the stop signal and SIGKILL, at the timeout */
     usec_t timeout;    /* after the exec; 0: none */
+    usec_t adopt_wait; /* from the agent's death to the stop signal, unless another agent takes its
+                          place; 0: the job goes on without one */
     struct output_rules output;
     uint32_t umask; /* of the command, 0 … 0777 */
 };

@@ -41,6 +41,7 @@ struct spawn_spec {
     bool warn_unenforced; /* start although a limit can't be enforced, and report it */
     usec_t timeout;       /* 0: none */
     usec_t grace;         /* between the stop signal and SIGKILL */
+    usec_t adopt_wait;    /* for another agent after this one's death, then stopped; 0: goes on */
     int stop_signal;
     bool merged; /* stdout and stderr share one pipe */
     struct output_rules output;

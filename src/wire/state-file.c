@@ -21,7 +21,7 @@
 
 #define SLOT_SIZE    512
 #define SLOT_PAYLOAD (SLOT_SIZE - 16)
-#define VERSION      FORMAT_VERSION(1)
+#define VERSION      FORMAT_VERSION(2)
 #define OLDEST       1
 #define READ_TRIES   5
 

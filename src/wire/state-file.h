@@ -52,6 +52,7 @@ enum state_stop_reason {
     STATE_STOP_OUTPUT,  /* output can't be written (not for a full disk, which it waits for): rather
                            than to go on unseen the job is killed */
     STATE_STOP_CAP,     /* output went beyond the plan's cap, at which the job is to be stopped */
+    STATE_STOP_ORPHANED, /* the agent was gone for the plan's adopt_wait (since version 2) */
     _STATE_STOP_REASON_MAX,
 };
 
@@ -59,7 +60,8 @@ enum state_flags {
     STATE_WAITING_FOR_DISK = 1 << 0, /* output can't be written (ENOSPC, EDQUOT, EIO: `error_code`);
                                         the job's pipes fill and it waits; nothing is lost */
     STATE_THROTTLED = 1 << 1,        /* output is held to the plan's rate */
-    _STATE_FLAGS_ALL = (1 << 2) - 1,
+    STATE_AGENT_GONE = 1 << 2,       /* the plan's adopt_wait runs (since version 2) */
+    _STATE_FLAGS_ALL = (1 << 3) - 1,
 };
 
 struct state_progress {

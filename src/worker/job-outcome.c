@@ -117,8 +117,10 @@ static enum hoist_cause cause_of_exit(const struct outcome *outcome, const struc
     if (end->flags & STATE_EXIT_STOPPED && end->stop_reason == STATE_STOP_CPU_TIME)
         return HOIST_CAUSE_CPU_TIME_LIMIT;
     if (end->flags & (STATE_EXIT_STOPPED | STATE_EXIT_KILLED))
-        return outcome->cause == HOIST_CAUSE_AGENT_SHUTDOWN ? HOIST_CAUSE_AGENT_SHUTDOWN
-                                                            : HOIST_CAUSE_STOPPED_BY_USER;
+        return outcome->cause == HOIST_CAUSE_AGENT_SHUTDOWN ||
+                       end->stop_reason == STATE_STOP_ORPHANED
+                   ? HOIST_CAUSE_AGENT_SHUTDOWN
+                   : HOIST_CAUSE_STOPPED_BY_USER;
     if (end->flags & STATE_EXIT_BEYOND_CAP)
         return HOIST_CAUSE_OUTPUT_LIMIT;
     if (was_oom_killed(outcome))
@@ -196,6 +198,13 @@ static void take_exit(struct outcome *outcome, const struct state_exit *end)
     outcome->output_complete = !(end->flags & (STATE_EXIT_OUTPUT_LOST | STATE_EXIT_BEYOND_CAP));
 }
 
+static char *sentence_of_stop(const struct state_exit *end)
+{
+    return strdup(end->stop_reason == STATE_STOP_ORPHANED
+                      ? "stopped because its agent had died and no other took its place in time"
+                      : "");
+}
+
 static int decide_by_exit(struct outcome *outcome, const struct state_exit *end)
 {
     take_exit(outcome, end);
@@ -205,7 +214,9 @@ static int decide_by_exit(struct outcome *outcome, const struct state_exit *end)
         return set_sentence(outcome, text_format("its output could not be written to the end: %s",
                                                  strerrordesc_np(-end->output_error)));
     }
-    return set_sentence(outcome, sentence_of_exit(outcome));
+    return set_sentence(outcome, outcome->cause == HOIST_CAUSE_AGENT_SHUTDOWN
+                                     ? sentence_of_stop(end)
+                                     : sentence_of_exit(outcome));
 }
 
 static bool was_executed(const struct state_file *said)

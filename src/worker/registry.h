@@ -49,6 +49,7 @@ struct worker {
     struct uid_pool uids; /* count 0: jobs run as uid_fixed */
     uid_t uid_fixed;
     usec_t grace;
+    usec_t adopt_wait;
     struct output_rules output;
     struct worker_room room;
     usec_t retain;

@@ -174,6 +174,7 @@ static int ask_spawner(struct job *job, const struct job_files *files)
         .warn_unenforced = spec->warn_unenforced,
         .timeout = spec->timeout,
         .grace = spec->grace,
+        .adopt_wait = job->worker->adopt_wait,
         .stop_signal = spec->stop_signal,
         .merged = spec->merged,
         .output = spec->output,

@@ -11,6 +11,8 @@
 
 #include "base/error.h"
 
+#define LIFELINE "lifeline"
+
 void state_dir_close(struct state_dir *dir)
 {
     dir->jobs = fd_close(dir->jobs);
@@ -85,6 +87,28 @@ static int take_lock(const struct state_dir *dir, const char *path, int *ret, st
     if (ftruncate(lock, 0) == 0)
         (void)fd_pwrite_full(lock, pid, (size_t)length, 0);
     *ret = TAKE_FD(lock);
+    return 0;
+}
+
+/* Of a FIFO that has had a writer the end is told (pipe(7)): so the holding end comes first. */
+int state_dir_open_lifeline(const struct state_dir *dir, int *ret_hold, int *ret_watch,
+                            struct error *err)
+{
+    const int flags = O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
+    _cleanup_close_ int hold = FD_NONE, watch = FD_NONE;
+    struct stat status;
+
+    if (mkfifoat(dir->fd, LIFELINE, 0600) < 0 && errno != EEXIST)
+        return error_set(err, -errno, "can't make the lifeline in the state directory: %m");
+    hold = openat(dir->fd, LIFELINE, O_RDWR | flags);
+    watch = hold < 0 ? FD_NONE : openat(dir->fd, LIFELINE, O_RDONLY | flags);
+    if (watch < 0 || fstat(watch, &status) < 0)
+        return error_set(err, -errno, "can't open the lifeline in the state directory: %m");
+    if (!S_ISFIFO(status.st_mode))
+        return error_set(err, -EINVAL,
+                         "the lifeline in the state directory is no FIFO; move it away");
+    *ret_hold = TAKE_FD(hold);
+    *ret_watch = TAKE_FD(watch);
     return 0;
 }
 

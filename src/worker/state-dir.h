@@ -20,6 +20,15 @@ struct state_dir {
 #define STATE_DIR_NULL ((struct state_dir){FD_NONE, FD_NONE, FD_NONE})
 
 /*
+ * The lifeline: a FIFO in the directory, by which jobs that are to end with their agent tell that
+ * it has died. *ret_hold (O_RDWR) is for who stands for the agent's life and closes it with its
+ * own, *ret_watch (O_RDONLY, nonblocking) for the jobs; both are the caller's. Made when it is
+ * missing; whoever opens it later takes the place of who was there before.
+ */
+int state_dir_open_lifeline(const struct state_dir *dir, int *ret_hold, int *ret_watch,
+                            struct error *err);
+
+/*
  * Opens `path`, making it (0700) when only its last part is missing, checks that it is a directory
  * of ours that nobody else may enter, and locks it. -EPERM: owner or mode; -EBUSY: another process
  * holds it, named by pid; each with a sentence that says how to mend it.

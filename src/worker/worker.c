@@ -63,6 +63,7 @@ static struct worker *worker_new(const struct worker_options *options)
         .dir = STATE_DIR_NULL,
         .uid_fixed = options->uid_fixed,
         .grace = options->grace ? options->grace : JOB_GRACE_DEFAULT,
+        .adopt_wait = options->adopt_wait,
         .output = options->output,
         .room = options->room,
         .retain = options->retain ? options->retain : WORKER_RETAIN_DEFAULT,
@@ -211,6 +212,12 @@ struct worker *worker_close(struct worker *worker)
     sd_event_unref(worker->event);
     free(worker);
     return NULL;
+}
+
+int worker_open_lifeline(const struct worker *worker, int *ret_hold, int *ret_watch,
+                         struct error *err)
+{
+    return state_dir_open_lifeline(&worker->dir, ret_hold, ret_watch, err);
 }
 
 /* Of the jobs that should have ended by now, everything killed. */

@@ -111,7 +111,8 @@ struct worker_options {
     const struct id *boot_id; /* NULL: this host's (tests) */
     uid_t uid_low, uid_high;  /* jobs' uids, both inclusive; both 0: jobs run as `uid_fixed` */
     uid_t uid_fixed;
-    usec_t grace;               /* default grace; 0: JOB_GRACE_DEFAULT */
+    usec_t grace;      /* default grace; 0: JOB_GRACE_DEFAULT */
+    usec_t adopt_wait; /* of every job: how long it goes on without an agent; 0: for ever */
     struct output_rules output; /* of every job; zeros: no bounds */
     struct worker_room room;    /* zeros: no bounds */
     usec_t retain;              /* how long ended jobs are kept; 0: 24 h; USEC_INFINITY: for ever */
@@ -136,6 +137,10 @@ int worker_open(const struct worker_options *options, struct worker **ret, struc
 /* Jobs run on. Operations under way are dropped without an answer. Accepts NULL; returns NULL. */
 struct worker *worker_close(struct worker *worker);
 DEFINE_CLEANUP(struct worker *, worker_close);
+
+/* See state_dir_open_lifeline(): for the launcher's Ready. */
+int worker_open_lifeline(const struct worker *worker, int *ret_hold, int *ret_watch,
+                         struct error *err);
 
 struct worker_counts {
     uint32_t running;          /* not ended */

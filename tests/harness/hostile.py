@@ -141,8 +141,22 @@ class HostileHoistd:
     def serve(self):
         """Up to where jobs may be started; returns what the launcher has told of itself."""
         told = self.hello()
-        self.ask(ready={"address": b"127.0.0.1:1"})
+        fds = self.lifeline()
+        try:
+            self.ask(fds, ready={"address": b"127.0.0.1:1"})
+        finally:
+            for fd in fds:
+                os.close(fd)
         return told
+
+    def lifeline(self, uid=AGENT_UID):
+        """Both ends of a FIFO that is gone already: to hold and to watch."""
+        path = f"{self.place}/{uuid.uuid4()}"
+        os.mkfifo(path)
+        os.chown(path, uid, uid)
+        ends = [os.open(path, flags | os.O_CLOEXEC) for flags in (os.O_RDWR, os.O_RDONLY | os.O_NONBLOCK)]
+        os.unlink(path)
+        return ends
 
     # --- jobs
 

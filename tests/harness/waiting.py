@@ -106,3 +106,16 @@ def new_entry(directory):
                 raise Overdue(f"nothing was made in {directory} within {seconds} s")
 
         yield wait
+
+
+@contextlib.contextmanager
+def changes_in(directory):
+    """Yields a function that returns when a file of the directory was written to since it was called last."""
+    modified, seconds = 0x2, PATIENCE
+    with _watched(directory, modified) as fd:
+        def wait():
+            if not select.select([fd], [], [], seconds)[0]:
+                raise Overdue(f"nothing was written in {directory} within {seconds} s")
+            os.read(fd, 65536)
+
+        yield wait

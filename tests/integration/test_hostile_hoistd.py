@@ -140,6 +140,17 @@ def test_no_file_but_its_own(hostile, what):
     hoistd.log(b"refused the files of a job")
 
 
+def test_no_lifeline_but_its_own(hostile):
+    hoistd = hostile()
+    hoistd.hello()
+    for fds, words in ((hoistd.lifeline(uid=0), "belongs to uid 0"), ([pipe(), pipe()], "isn't open"),
+                       ([seqpacket(), seqpacket()], "no FIFO"),
+                       ([hoistd.lifeline()[0], hoistd.lifeline()[1]], "of two FIFOs")):
+        answer = hoistd.ask(fds, ready={"address": b"127.0.0.1:1"})
+        assert answer.failure.code == -errno.EPERM and words in answer.failure.sentence.decode()
+    assert hoistd.ask(hoistd.lifeline(), ready={"address": b"127.0.0.1:1"}).WhichOneof("answer") == "done"
+
+
 def spawn_request(**fields):
     return {"spawn": {"job": os.urandom(16), "group": b"p-alice", "argv": [b"/bin/true"], "stop_signal": 15, **fields}}
 

@@ -37,6 +37,7 @@ static void create_directory(struct job *job)
         .output = OUTPUT_FILES_NULL,
         .state_fd = FD_NONE,
         .cgroup_fd = FD_NONE,
+        .lifeline = FD_NONE,
         .init = PIDREF_NULL,
         .directory = "/tmp/hoist-test-init-XXXXXX",
     };
@@ -245,8 +246,8 @@ static _Noreturn void execute_init(struct job *job, int plan_fd, bool hostile)
     enum {
         COUNT = PLAN_FD_FIRST - PLAN_FD_PLAN,
     };
-    const int fds[COUNT] = {plan_fd, job->output.data, job->output.index, job->state_fd,
-                            job->cgroup_fd};
+    const int fds[COUNT] = {plan_fd,       job->output.data, job->output.index,
+                            job->state_fd, job->lifeline,    job->cgroup_fd};
     char *argv[] = {(char *)"hoist-init", NULL};
     char *env[] = {(char *)"LC_ALL=xx_XX", (char *)"ASAN_OPTIONS=detect_leaks=0", NULL};
     const char *path = getenv("HOIST_INIT");
@@ -362,6 +363,16 @@ static bool has_flags(struct job *job, size_t flags)
 void job_wait_flags(struct job *job, uint32_t flags)
 {
     wait_for(job, "state", has_flags, flags);
+}
+
+static bool has_no_flags(struct job *job, size_t flags)
+{
+    return (read_state(job).progress.flags & flags) == 0;
+}
+
+void job_wait_no_flags(struct job *job, uint32_t flags)
+{
+    wait_for(job, "state", has_no_flags, flags);
 }
 
 static bool has_output(struct job *job, size_t size)

@@ -29,6 +29,7 @@ struct job {
     struct plan_settings settings;
     struct plan_builder *plan;
     int cgroup_fd;       /* FD_NONE, or what becomes PLAN_FD_CGROUP */
+    int lifeline;        /* FD_NONE, or what becomes PLAN_FD_LIFELINE */
     uid_t rootless;      /* not 0: launched as this user in a user namespace */
     struct pidref init;  /* when it was launched */
     bool data_is_sealed; /* the data file refuses to grow */
@@ -73,6 +74,8 @@ void job_wait_phase(struct job *job, enum state_phase phase);
 
 /* Waits until all of `flags` (enum state_flags) are set. */
 void job_wait_flags(struct job *job, uint32_t flags);
+/* Waits until none of them is. */
+void job_wait_no_flags(struct job *job, uint32_t flags);
 
 /* Waits until the job has written at least `size` bytes of output. */
 void job_wait_output(struct job *job, size_t size);

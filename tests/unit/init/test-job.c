@@ -548,6 +548,77 @@ static void test_job_is_stopped_at_its_cap(void **unused)
     job_teardown(&job);
 }
 
+/* A FIFO that only its descriptors are left of, as the agent holds it; *ret_path: to open it by. */
+static int make_lifeline(struct job *job, char ret_path[static 32])
+{
+    char path[128];
+    int hold;
+
+    (void)snprintf(path, sizeof(path), "%s/lifeline", job->directory);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    hold = open(path, O_RDWR | O_CLOEXEC);
+    job->lifeline = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(hold >= 0 && job->lifeline >= 0);
+    assert_int_equal(unlink(path), 0);
+    (void)snprintf(ret_path, 32, "/proc/self/fd/%d", job->lifeline);
+    return hold;
+}
+
+static void test_job_ends_when_its_agent_stays_away(void **unused)
+{
+    struct job job;
+    struct state_file state;
+    char path[32];
+    int agent;
+
+    job_setup(&job);
+    job_plan_default(&job);
+    job.settings.adopt_wait = 100 * USEC_PER_MSEC;
+    agent = make_lifeline(&job, path);
+    job_plan_actor(&job, "last-words");
+    job_launch(&job, false);
+    job_wait_output(&job, strlen("ready\n"));
+    fd_close(agent);
+    state = job_wait(&job);
+    assert_exited(&state, 3);
+    assert_int_equal(state.exit.flags, STATE_EXIT_STOPPED);
+    assert_int_equal(state.exit.stop_reason, STATE_STOP_ORPHANED);
+    assert_int_equal(state.progress.flags, 0);
+    assert_output(&job, "ready\nterm\n");
+    fd_close(job.lifeline);
+    job_teardown(&job);
+}
+
+static void test_job_goes_on_when_another_agent_comes(void **unused)
+{
+    struct job job;
+    struct state_file state;
+    char path[32];
+    int agent;
+
+    job_setup(&job);
+    job_plan_default(&job);
+    job.settings.adopt_wait = 366 * 86400 * USEC_PER_SEC;
+    agent = make_lifeline(&job, path);
+    job_plan_actor(&job, "last-words");
+    job_launch(&job, false);
+    job_wait_output(&job, strlen("ready\n"));
+    for (int agents = 0; agents < 2; agents++) {
+        fd_close(agent);
+        job_wait_flags(&job, STATE_AGENT_GONE);
+        agent = open(path, O_RDWR | O_CLOEXEC);
+        job_wait_no_flags(&job, STATE_AGENT_GONE);
+    }
+    job_control(&job, CONTROL_STOP, SIGHUP, 30 * USEC_PER_SEC);
+    state = job_wait(&job);
+    assert_exited(&state, 3);
+    assert_int_equal(state.exit.stop_reason, STATE_STOP_REQUEST);
+    assert_output(&job, "ready\nhup\n");
+    fd_close(agent);
+    fd_close(job.lifeline);
+    job_teardown(&job);
+}
+
 /* What a command has written counts, not how fast hoist-init was to notice. */
 static void test_job_that_ended_before_its_cap_was_noticed_is_beyond_it(void **unused)
 {
@@ -638,7 +709,7 @@ static void test_job_without_files_does_not_start(void **unused)
     job_launch(&job, false);
     state = job_wait(&job);
     assert_int_equal(state.progress.failure, SPAWN_FAILURE_SPAWN);
-    assert_non_null(strstr(state.progress.sentence, "descriptor 8"));
+    assert_non_null(strstr(state.progress.sentence, "descriptor 9"));
     job_teardown(&job);
 }
 
@@ -763,6 +834,8 @@ int main(int argc, char *argv[])
         cmocka_unit_test(test_job_output_is_held_to_its_rate),
         cmocka_unit_test(test_job_keeps_both_ends_of_its_output),
         cmocka_unit_test(test_job_is_stopped_at_its_cap),
+        cmocka_unit_test(test_job_ends_when_its_agent_stays_away),
+        cmocka_unit_test(test_job_goes_on_when_another_agent_comes),
         cmocka_unit_test(test_job_that_ended_before_its_cap_was_noticed_is_beyond_it),
         cmocka_unit_test(test_job_waits_for_a_full_disk),
         cmocka_unit_test(test_job_kill_gives_up_a_full_disk),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -30,9 +32,11 @@ struct talk {
     struct launcher launcher;
     struct connection connection;
     struct launcher_client *client; /* owns hoistd's end */
-    int hoistd;                     /* the same descriptor, for sending past the client */
+    struct launcher_lifeline lifeline;
+    int hoistd; /* the same descriptor, for sending past the client */
     unsigned called;
     int code;
+    char words[ERROR_TEXT_MAX]; /* of the last failure */
     uint16_t port;
     struct launcher_hello hello;
     bool stopping;
@@ -43,6 +47,21 @@ static void on_stopping(void *owner)
     ((struct talk *)owner)->stopping = true;
 }
 
+static struct launcher_lifeline make_lifeline(void)
+{
+    char directory[] = "/tmp/hoist-test-XXXXXX", path[64];
+    struct launcher_lifeline lifeline;
+
+    assert_non_null(mkdtemp(directory));
+    (void)snprintf(path, sizeof(path), "%s/lifeline", directory);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    lifeline.hold = open(path, O_RDWR | O_CLOEXEC);
+    lifeline.watch = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(lifeline.hold >= 0 && lifeline.watch >= 0);
+    assert_int_equal(unlink(path) | rmdir(directory), 0);
+    return lifeline;
+}
+
 static int setup(void **state)
 {
     static struct talk talk;
@@ -50,7 +69,10 @@ static int setup(void **state)
     int ends[2];
 
     talk = (struct talk){.config = {.job_uid_min = 100000, .job_uid_max = 100010}};
+    talk.config.agent_uid = geteuid();
     talk.launcher.config = &talk.config;
+    talk.launcher.lifeline = LIFELINE_NULL;
+    talk.lifeline = make_lifeline();
     talk.launcher.facts = (struct launcher_hello){
         .protocol = LAUNCHER_PROTOCOL_VERSION, .version = "1.2.3", .boot_id = {{1}}};
     assert_int_equal(packet_pair(LAUNCHER_REQUEST_MAX, ends, &err), 0);
@@ -68,6 +90,9 @@ static int teardown(void **state)
     launcher_client_free(talk->client);
     connection_done(&talk->connection);
     listeners_done(&talk->launcher.listeners);
+    lifeline_done(&talk->launcher.lifeline);
+    fd_close(talk->lifeline.hold);
+    fd_close(talk->lifeline.watch);
     return 0;
 }
 
@@ -75,6 +100,7 @@ static void note(struct talk *talk, const struct error *err)
 {
     talk->called++;
     talk->code = err ? err->code : 0;
+    snprintf(talk->words, sizeof(talk->words), "%s", err ? err->text : "");
 }
 
 static void on_hello(const struct launcher_hello *hello, const struct error *err, void *owner)
@@ -159,10 +185,45 @@ static void test_connection_goes_from_greeting_to_ready(void **state)
                      0);
     assert_int_equal(go(talk), 0);
     assert_true(talk->port > 0);
-    assert_int_equal(launcher_client_ready(talk->client, "127.0.0.1:1", on_done, talk, &err), 0);
+    assert_int_equal(
+        launcher_client_ready(talk->client, "127.0.0.1:1", &talk->lifeline, on_done, talk, &err),
+        0);
     assert_int_equal(go(talk), 0);
     assert_int_equal(talk->connection.state, CONNECTION_READY);
     assert_int_equal(talk->called, 3);
+}
+
+static void test_connection_takes_no_lifeline_that_is_none(void **state)
+{
+    struct talk *talk = *state;
+    const struct launcher_lifeline other = make_lifeline();
+    const struct {
+        struct launcher_lifeline lifeline;
+        const char *words;
+    } wrong[] = {
+        {{STDIN_FILENO, talk->lifeline.watch}, "lifeline"},
+        {{talk->lifeline.watch, talk->lifeline.hold}, "isn't open"},
+        {{talk->hoistd, talk->lifeline.watch}, "no FIFO"},
+        {{talk->lifeline.hold, other.watch}, "of two FIFOs"},
+    };
+    struct error err;
+
+    greet(talk);
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        assert_int_equal(
+            launcher_client_ready(talk->client, "x", &wrong[i].lifeline, on_done, talk, &err), 0);
+        assert_int_equal(go(talk), 0);
+        assert_int_equal(talk->code, -EPERM);
+        assert_non_null(strstr(talk->words, wrong[i].words));
+        assert_int_equal(talk->connection.state, CONNECTION_SETTING_UP);
+    }
+    talk->config.agent_uid++;
+    assert_int_equal(launcher_client_ready(talk->client, "x", &talk->lifeline, on_done, talk, &err),
+                     0);
+    assert_int_equal(go(talk), 0);
+    assert_non_null(strstr(talk->words, "belongs to uid"));
+    fd_close(other.hold);
+    fd_close(other.watch);
 }
 
 static void test_connection_answers_a_failure_and_goes_on(void **state)
@@ -275,7 +336,8 @@ static void test_connection_refuses_jobs_above_the_ceilings(void **state)
     struct error err;
 
     greet(talk);
-    assert_int_equal(launcher_client_ready(talk->client, "x", on_done, talk, &err), 0);
+    assert_int_equal(launcher_client_ready(talk->client, "x", &talk->lifeline, on_done, talk, &err),
+                     0);
     assert_int_equal(go(talk), 0);
     assert_int_equal(launcher_client_spawn(talk->client, &spec, &files, on_spawn, talk, &err), 0);
     assert_int_equal(go(talk), 0);
@@ -307,6 +369,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_connection_goes_from_greeting_to_ready),
+        TEST(test_connection_takes_no_lifeline_that_is_none),
         TEST(test_connection_answers_a_failure_and_goes_on),
         TEST(test_connection_tells_another_version_and_stays_in_greeting),
         TEST(test_connection_ends_on_an_illegal_request),

@@ -21,7 +21,7 @@ static const struct {
 } expected[] = {
     {LAUNCHER_REQUEST_HELLO, true, false, false, 0},
     {LAUNCHER_REQUEST_LISTEN, false, true, false, 0},
-    {LAUNCHER_REQUEST_READY, false, true, false, 0},
+    {LAUNCHER_REQUEST_READY, false, true, false, 2},
     {LAUNCHER_REQUEST_SPAWN, false, false, true, 3},
     {LAUNCHER_REQUEST_KILL, false, true, true, 0},
     {LAUNCHER_REQUEST_REMOVE, false, true, true, 0},

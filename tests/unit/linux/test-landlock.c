@@ -68,11 +68,13 @@ static int look_at_places(void)
         return 2;
     if (open_errno("write/file", O_RDWR) != 0 || open_errno("write/new", O_RDWR | O_CREAT) != 0 ||
         mkdir("write/directory", 0700) < 0 || rename("write/new", "write/directory/new") < 0 ||
-        unlink("write/directory/new") < 0 || rmdir("write/directory") < 0)
+        unlink("write/directory/new") < 0 || rmdir("write/directory") < 0 ||
+        mkfifo("write/fifo", 0600) < 0 || unlink("write/fifo") < 0)
         return 3;
     if (open_errno("other/one", O_RDONLY) != 0 || open_errno("other/two", O_RDONLY) != EACCES)
         return 4;
-    if (open_errno("/etc/passwd", O_RDONLY) != EACCES || mkfifo("write/fifo", 0600) == 0)
+    if (open_errno("/etc/passwd", O_RDONLY) != EACCES || symlink("file", "write/link") == 0 ||
+        mkfifo("read/fifo", 0600) == 0)
         return 5;
     return 0;
 }

@@ -38,6 +38,7 @@ static struct launcher_request some_spawn(void)
                 .warn_unenforced = true,
                 .timeout = 3 * USEC_PER_SEC,
                 .grace = 10 * USEC_PER_SEC,
+                .adopt_wait = 30 * USEC_PER_SEC,
                 .stop_signal = SIGTERM,
                 .merged = true,
                 .output =
@@ -100,6 +101,7 @@ static void test_launcher_request_encode_and_decode_a_spawn(void **unused)
     assert_true(got.spawn.warn_unenforced);
     assert_int_equal(got.spawn.timeout, 3 * USEC_PER_SEC);
     assert_int_equal(got.spawn.grace, 10 * USEC_PER_SEC);
+    assert_int_equal(got.spawn.adopt_wait, 30 * USEC_PER_SEC);
     assert_int_equal(got.spawn.stop_signal, SIGTERM);
     assert_true(got.spawn.merged);
     assert_int_equal(got.spawn.output.rate, 1 << 20);

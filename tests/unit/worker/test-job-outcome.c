@@ -102,6 +102,27 @@ static void test_outcome_decide_makes_the_sentence_harmless(void **unused)
     assert_string_equal(outcome.error, "no \\x1b[2J here");
 }
 
+static void test_outcome_decide_tells_whose_agent_had_died(void **unused)
+{
+    _cleanup_outcome_ struct outcome outcome = {.state = 0}, late = {.state = 0};
+    struct state_file said = {
+        .progress.phase = STATE_PHASE_DRAINING,
+        .has_exit = true,
+        .exit = {.code = CLD_EXITED,
+                 .flags = STATE_EXIT_STOPPED,
+                 .stop_reason = STATE_STOP_ORPHANED},
+    };
+
+    assert_int_equal(outcome_decide(&outcome, &said, false), 0);
+    assert_int_equal(outcome.state, HOIST_STATE_STOPPED);
+    assert_int_equal(outcome.cause, HOIST_CAUSE_AGENT_SHUTDOWN);
+    assert_non_null(strstr(outcome.error, "its agent had died"));
+    said.exit.flags = 0; /* the command had ended before */
+    assert_int_equal(outcome_decide(&late, &said, false), 0);
+    assert_int_equal(late.cause, HOIST_CAUSE_EXITED);
+    assert_string_equal(late.error, "");
+}
+
 static void test_outcome_decide_tells_output_that_was_lost(void **unused)
 {
     _cleanup_outcome_ struct outcome outcome = {.state = 0};
@@ -157,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_outcome_decide_never_invents_an_exit_code),
         cmocka_unit_test(test_outcome_decide_names_each_failure_of_a_start),
         cmocka_unit_test(test_outcome_decide_makes_the_sentence_harmless),
+        cmocka_unit_test(test_outcome_decide_tells_whose_agent_had_died),
         cmocka_unit_test(test_outcome_decide_tells_output_that_was_lost),
         cmocka_unit_test(test_outcome_decide_tells_whose_memory_ran_out),
     };
