@@ -57,9 +57,8 @@ INIT_FAULTS = ["pwrite64:error=ENOSPC", "pwrite64:error=EIO", "write:error=ENOSP
 START_FAULTS = ["pipe2:error=EMFILE", "pipe2:error=ENFILE", "open_tree:error=ENOMEM", "move_mount:error=ENOMEM",
                 "setresuid:error=EAGAIN", "seccomp:error=ENOMEM", "timerfd_create:error=EMFILE"]
 
-# Jobs with a counter are one user's, who may write there.
-COUNTED = 61991  # of nobody
 COUNTERS = "/counters"
+COUNTED_UIDS = 200_000_000  # behind those of tools/dev-agent
 
 
 def seq(size):
@@ -115,14 +114,18 @@ class Start:
 
 @contextlib.contextmanager
 def counters():
-    """A directory for the jobs' counters, and what an agent needs to know of it: (path, settings, launcher)."""
+    """A directory for the jobs' counters, and what an agent needs to know of it: (path, settings, launcher).
+
+    Jobs with a counter are one user's, who may write there: no other agent's on this host.
+    """
     with tempfile.TemporaryDirectory(prefix="hoist-test-", dir="/opt") as place:
         os.chmod(place, 0o755)
         path = f"{place}/counters"
         os.mkdir(path)
-        os.chown(path, COUNTED, COUNTED)
+        user = COUNTED_UIDS + os.stat(path).st_ino % 1_000_000_000
+        os.chown(path, user, user)
         yield path, {"classes": "{counted: {profile: counted, profile_for_all: true}}"}, \
-            {"profile": f"counted bind=rw:{path}:{COUNTERS} user={COUNTED}"}
+            {"profile": f"counted bind=rw:{path}:{COUNTERS} user={user}"}
 
 
 class Torture:
