@@ -103,6 +103,7 @@ enum hoist_reason {
     HOIST_REASON_TOO_MANY_JOBS = 60,
     HOIST_REASON_TOO_MANY_STREAMS = 61,
     HOIST_REASON_SHUTTING_DOWN = 62,
+    HOIST_REASON_RESERVATION_DOES_NOT_FIT = 63,
     HOIST_REASON_INIT_LOST = 80,
     HOIST_REASON_HOST_REBOOTED = 81,
     HOIST_REASON_OUTPUT_WRITE_FAILED = 82,
@@ -175,22 +176,25 @@ struct hoist_amount {
 
 struct hoist_limits {
     size_t size;
-    struct hoist_amount cpu_millis;      /* thousandths of one CPU */
-    struct hoist_amount cpu_weight;      /* 1 to 10000 */
-    struct hoist_amount memory_max;      /* bytes */
-    struct hoist_amount memory_high;     /* bytes */
-    struct hoist_amount swap_max;        /* bytes; 0: no swap */
-    struct hoist_amount pids_max;        /* processes and threads */
-    struct hoist_amount io_read_bps;     /* bytes a second on each disk */
-    struct hoist_amount io_write_bps;    /* bytes a second on each disk */
-    struct hoist_amount io_read_iops;    /* operations a second on each disk */
-    struct hoist_amount io_write_iops;   /* operations a second on each disk */
-    struct hoist_amount open_files;      /* RLIMIT_NOFILE */
-    struct hoist_amount core_size;       /* RLIMIT_CORE, bytes */
-    struct hoist_amount cpu_period_usec; /* in which the quota is counted; 1000 to 1000000 */
-    struct hoist_amount cpu_time_usec;   /* of the whole tree, then it is stopped */
-    struct hoist_amount oom_group;       /* 1: an OOM kill ends the whole job; 0: one process */
-    struct hoist_amount io_weight;       /* 1 to 10000 */
+    struct hoist_amount cpu_millis;          /* thousandths of one CPU */
+    struct hoist_amount cpu_weight;          /* 1 to 10000 */
+    struct hoist_amount memory_max;          /* bytes */
+    struct hoist_amount memory_high;         /* bytes */
+    struct hoist_amount swap_max;            /* bytes; 0: no swap */
+    struct hoist_amount pids_max;            /* processes and threads */
+    struct hoist_amount io_read_bps;         /* bytes a second on each disk */
+    struct hoist_amount io_write_bps;        /* bytes a second on each disk */
+    struct hoist_amount io_read_iops;        /* operations a second on each disk */
+    struct hoist_amount io_write_iops;       /* operations a second on each disk */
+    struct hoist_amount open_files;          /* RLIMIT_NOFILE */
+    struct hoist_amount core_size;           /* RLIMIT_CORE, bytes */
+    struct hoist_amount cpu_period_usec;     /* in which the quota is counted; 1000 to 1000000 */
+    struct hoist_amount cpu_time_usec;       /* of the whole tree, then it is stopped */
+    struct hoist_amount oom_group;           /* 1: an OOM kill ends the whole job; 0: one process */
+    struct hoist_amount io_weight;           /* 1 to 10000 */
+    struct hoist_amount memory_low;          /* bytes that are taken back last */
+    struct hoist_amount memory_reserved;     /* bytes that are never taken back */
+    struct hoist_amount cpu_reserved_millis; /* thousandths of one CPU that it gets when all want */
 };
 
 #define HOIST_LIMITS_INIT                                                                          \

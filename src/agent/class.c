@@ -247,6 +247,12 @@ static int class_parse_policy(const char *text, void *destination, const void *a
           .count = sizeof((enum limit[]){__VA_ARGS__}) / sizeof(enum limit),                       \
           .type = (how), .min = (least), .max = (most)} }
 
+static const struct text_key reserve_keys[] = {
+    CLASS_KEY("cpu", CLASS_KEY_CPU, 0, 0, LIMIT_CPU_RESERVED),
+    CLASS_KEY("memory", CLASS_KEY_SIZE, 0, 0, LIMIT_MEMORY_RESERVED),
+    {.key = NULL},
+};
+
 const struct text_key class_keys[] = {
     CLASS_KEY("cpu", CLASS_KEY_CPU, 0, 0, LIMIT_CPU_MILLIS),
     CLASS_KEY("cpu_period", CLASS_KEY_DURATION, 1000, 1000000, LIMIT_CPU_PERIOD),
@@ -254,6 +260,8 @@ const struct text_key class_keys[] = {
     CLASS_KEY("cpu_weight", CLASS_KEY_NUMBER, 1, 10000, LIMIT_CPU_WEIGHT),
     CLASS_KEY("memory_max", CLASS_KEY_SIZE, 0, 0, LIMIT_MEMORY_MAX),
     CLASS_KEY("memory_high", CLASS_KEY_SIZE, 0, 0, LIMIT_MEMORY_HIGH),
+    CLASS_KEY("memory_low", CLASS_KEY_SIZE, 0, 0, LIMIT_MEMORY_LOW),
+    TEXT_GROUP("reserve", reserve_keys),
     CLASS_KEY("swap_max", CLASS_KEY_SIZE, 0, 0, LIMIT_SWAP_MAX),
     CLASS_KEY("oom_group", CLASS_KEY_BOOL, 0, 1, LIMIT_OOM_GROUP),
     CLASS_KEY("pids_max", CLASS_KEY_NUMBER, 0, 4194304, LIMIT_PIDS_MAX),
@@ -279,9 +287,9 @@ const struct text_key class_keys[] = {
 /* clang-format on */
 
 /* The key that sets this limit and no other. */
-static const struct text_key *key_of(enum limit limit)
+static const struct text_key *key_of(const struct text_key *keys, enum limit limit)
 {
-    for (const struct text_key *key = class_keys; key->key; key++) {
+    for (const struct text_key *key = keys; key->key; key++) {
         const struct class_key *rule = key->parse == class_parse_limit ? key->argument : NULL;
 
         if (rule && rule->count == 1 && rule->limits[0] == limit)
@@ -290,16 +298,14 @@ static const struct text_key *key_of(enum limit limit)
     return NULL;
 }
 
-int class_print_limit(enum limit limit, uint64_t value, struct buffer *out)
+static int print_limit(const struct text_key *key, uint64_t value, const char *indent,
+                       struct buffer *out)
 {
-    const struct text_key *key = key_of(limit);
-    const struct class_key *rule = key ? key->argument : NULL;
+    const struct class_key *rule = key->argument;
 
-    if (!rule)
-        return -EINVAL;
     if (rule->type == CLASS_KEY_BOOL)
-        return buffer_append_format(out, "%s: %s\n", key->key, value ? "true" : "false");
-    return buffer_append_format(out, "%s: %llu%s\n", key->key, (unsigned long long)value,
+        return buffer_append_format(out, "%s%s: %s\n", indent, key->key, value ? "true" : "false");
+    return buffer_append_format(out, "%s%s: %llu%s\n", indent, key->key, (unsigned long long)value,
                                 rule->type == CLASS_KEY_DURATION ? "us" : "");
 }
 
@@ -319,4 +325,32 @@ int class_print_output(const struct class *class, const char *indent, struct buf
         r = buffer_append_format(out, "%soutput_policy: %s\n", indent,
                                  policy_names[output->policy - OUTPUT_POLICY_KEEP_ENDS]);
     return r;
+}
+
+/* Those of one table; `title` is printed before the first of them. */
+static int print_limits(const struct limits *limits, const struct text_key *keys, const char *title,
+                        const char *indent, struct buffer *out)
+{
+    bool first = true;
+    int r = 0;
+
+    for (unsigned limit = 0; r == 0 && limit < _LIMIT_MAX; limit++) {
+        const struct text_key *key = key_of(keys, limit);
+
+        if (!key || !limit_is_given(limits, limit))
+            continue;
+        if (first)
+            r = buffer_append_text(out, title);
+        first = false;
+        if (r == 0)
+            r = print_limit(key, limits->value[limit], indent, out);
+    }
+    return r;
+}
+
+int class_print_limits(const struct class *class, struct buffer *out)
+{
+    int r = print_limits(&class->limits, class_keys, "", "    ", out);
+
+    return r < 0 ? r : print_limits(&class->limits, reserve_keys, "    reserve:\n", "      ", out);
 }

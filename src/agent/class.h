@@ -49,8 +49,8 @@ int classes_member(void *destination, const char *name, void **ret, struct error
 /* The keys of one class (`destination` is a struct class). */
 extern const struct text_key class_keys[];
 
-/* Appends "memory_max: 512000000\n", the key and value that set this limit. */
-int class_print_limit(enum limit limit, uint64_t value, struct buffer *out);
+/* Appends "    memory_max: 512000000\n", the key and value that set it, for each of its limits. */
+int class_print_limits(const struct class *class, struct buffer *out);
 
 /* Appends what the class says of its jobs' output, each line behind `indent`. */
 int class_print_output(const struct class *class, const char *indent, struct buffer *out);

@@ -102,12 +102,8 @@ static int print_class(const struct class *class, struct buffer *out)
     if (r == 0 && class->profile[0])
         r = buffer_append_format(out, "    profile: %s\n    profile_for_all: %s\n", class->profile,
                                  class->profile_for_all ? "true" : "false");
-    for (unsigned limit = 0; r == 0 && limit < _LIMIT_MAX; limit++)
-        if (limit_is_given(&class->limits, limit)) {
-            r = buffer_append_text(out, "    ");
-            if (r == 0)
-                r = class_print_limit(limit, class->limits.value[limit], out);
-        }
+    if (r == 0)
+        r = class_print_limits(class, out);
     return r < 0 ? r : class_print_output(class, "    ", out);
 }
 

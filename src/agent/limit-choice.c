@@ -14,6 +14,8 @@ static bool is_choice(enum limit limit)
 
 static bool is_over(const struct limits *ceilings, enum limit limit, uint64_t value)
 {
+    if (limit_is_reserve(limit))
+        return limit_is_given(ceilings, limit) && value > ceilings->value[limit];
     if (is_choice(limit) || !limit_is_given(ceilings, limit) ||
         limit_is_none(limit, ceilings->value[limit]))
         return false;
@@ -23,6 +25,8 @@ static bool is_over(const struct limits *ceilings, enum limit limit, uint64_t va
 /* "none" is more than any other value. */
 static bool is_less(enum limit limit, uint64_t a, uint64_t b)
 {
+    if (limit_is_reserve(limit))
+        return a < b;
     return !limit_is_none(limit, a) && (limit_is_none(limit, b) || a < b);
 }
 
@@ -36,6 +40,7 @@ static int refuse(enum limit limit, uint64_t value, uint64_t ceiling, const char
                           set_by);
 
     api_error_add(error, "limit", "%s", limit_name(limit));
+    api_error_add(error, "asked", "%llu", (unsigned long long)value);
     api_error_add(error, "ceiling", "%llu", (unsigned long long)ceiling);
     api_error_add(error, "set_by", "%s", set_by);
     return r;
@@ -63,20 +68,34 @@ static int check_ceilings(const struct ceiling *ceilings, size_t count, const st
     return refuse(limit, value, smallest->limits->value[limit], smallest->set_by, error);
 }
 
+/* What a class keeps for a job that asks for less than its class gives: that much, no more. */
+static void fit_reserve(struct limits *chosen, enum limit kept, enum limit most)
+{
+    if (limit_is_given(chosen, kept) && limit_is_given(chosen, most) &&
+        !limit_is_none(most, chosen->value[most]) && chosen->value[kept] > chosen->value[most])
+        chosen->value[kept] = chosen->value[most];
+}
+
 int limits_choose(const struct class *class, const struct limits *asked,
                   const struct limits *launcher, struct limits *ret, struct api_error *error)
 {
-    struct limits chosen = class->limits;
+    struct limits chosen = class->limits, of_class_at_most = class->limits;
     char of_class[CLASS_NAME_MAX + 16];
     const struct ceiling ceilings[] = {
-        {&class->limits, of_class},
+        {&of_class_at_most, of_class},
         {launcher, "the launcher"},
     };
 
     snprintf(of_class, sizeof(of_class), "the class \"%s\"", class->name);
-    for (unsigned limit = 0; limit < _LIMIT_MAX; limit++)
+    for (unsigned limit = 0; limit < _LIMIT_MAX; limit++) {
         if (limit_is_given(asked, limit))
             limit_set(&chosen, limit, asked->value[limit]);
+        if (limit_is_reserve(limit) && !limit_is_given(&of_class_at_most, limit))
+            limit_set(&of_class_at_most, limit, 0);
+    }
+    fit_reserve(&chosen, LIMIT_MEMORY_LOW, LIMIT_MEMORY_MAX);
+    fit_reserve(&chosen, LIMIT_MEMORY_RESERVED, LIMIT_MEMORY_MAX);
+    fit_reserve(&chosen, LIMIT_CPU_RESERVED, LIMIT_CPU_MILLIS);
     for (unsigned limit = 0; limit < _LIMIT_MAX; limit++) {
         int r = check_ceilings(ceilings, ARRAY_SIZE(ceilings), &chosen, limit, error);
 

@@ -10,8 +10,8 @@ struct api_error;
  * beyond a ceiling. The class is a ceiling too (a job may ask for less than its class gives), and
  * so is what the launcher allows; 0 counts as "no limit", which is beyond every ceiling, but for
  * swap_max, where 0 is the least.
- * Returns 0, or -EREMOTEIO with OVER_CEILING: metadata "limit", "ceiling", "set_by", of the
- * smallest of the ceilings that are passed.
+ * Returns 0, or -EREMOTEIO with OVER_CEILING: metadata "limit", "asked", "ceiling", "set_by", of
+ * the smallest of the ceilings that are passed.
  */
 int limits_choose(const struct class *class, const struct limits *asked,
                   const struct limits *launcher, struct limits *ret, struct api_error *error);

@@ -118,6 +118,16 @@ static int fill_rules(const struct config *config, Hoist__V1__GetInfoResponse *i
                         config->unenforced_limits == CONFIG_UNENFORCED_WARN ? "warn" : "refuse");
 }
 
+static int fill_room(Hoist__V1__Reservable **field, uint64_t total, uint64_t reserved)
+{
+    *field = api_new(hoist__v1__reservable);
+    if (!*field)
+        return -ENOMEM;
+    (*field)->total = total;
+    (*field)->reserved = reserved;
+    return 0;
+}
+
 void rpc_get_info(struct agent_call *call)
 {
     _cleanup_api_message_ Hoist__V1__GetInfoResponse *info = api_new(hoist__v1__get_info_response);
@@ -134,5 +144,10 @@ void rpc_get_info(struct agent_call *call)
     info->jobs_kept = counts.kept;
     info->leftover_cgroups = counts.leftover_cgroups;
     info->stuck_stops = counts.stuck_stops;
+    if (fill_room(&info->memory, counts.room.memory, counts.reserved.memory) < 0 ||
+        fill_room(&info->cpu_millis, counts.room.cpu_millis, counts.reserved.cpu_millis) < 0) {
+        agent_call_finish_errno(call, -ENOMEM);
+        return;
+    }
     agent_call_finish(call, &info->base);
 }

@@ -233,6 +233,18 @@ static void check_amount(const char *name, const Hoist__V1__Amount *amount, uint
               (unsigned long long)amount->value, (unsigned long long)min, (unsigned long long)max);
 }
 
+/* What is kept for a job it must be able to use. */
+static void check_kept(const char *name, const Hoist__V1__Amount *kept, const char *most_name,
+                       const Hoist__V1__Amount *most, struct issues *issues)
+{
+    char field[FIELD_TEXT_MAX];
+
+    if (!kept || !most || most->value == 0 || kept->value <= most->value)
+        return;
+    (void)snprintf(field, sizeof(field), "spec.limits.%s", name);
+    issue_add(issues, field, "is above %s", most_name);
+}
+
 static void check_limits(const Hoist__V1__Limits *limits, struct issues *issues)
 {
     if (!limits)
@@ -253,6 +265,14 @@ static void check_limits(const Hoist__V1__Limits *limits, struct issues *issues)
     check_amount("io_write_iops", limits->io_write_iops, 0, IOPS_MAX, issues);
     check_amount("open_files", limits->open_files, 3, OPEN_FILES_MAX, issues);
     check_amount("core_size", limits->core_size, 0, BYTES_MAX, issues);
+    check_amount("memory_low", limits->memory_low, 0, BYTES_MAX, issues);
+    check_amount("memory_reserved", limits->memory_reserved, 0, BYTES_MAX, issues);
+    check_amount("cpu_reserved_millis", limits->cpu_reserved_millis, 0, CPU_MILLIS_MAX, issues);
+    check_kept("memory_low", limits->memory_low, "memory_max", limits->memory_max, issues);
+    check_kept("memory_reserved", limits->memory_reserved, "memory_max", limits->memory_max,
+               issues);
+    check_kept("cpu_reserved_millis", limits->cpu_reserved_millis, "cpu_millis", limits->cpu_millis,
+               issues);
     if (limits->memory_max && limits->memory_high && limits->memory_max->value > 0 &&
         limits->memory_high->value > limits->memory_max->value)
         issue_add(issues, "spec.limits.memory_high", "is above memory_max");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "base/quantity.h"
 #include "base/utf8.h"
 #include "cli/command.h"
 #include "cli/message-emit.h"
@@ -17,10 +18,25 @@ static void line(const char *key, const char *text)
 static void show_class(const Hoist__V1__ClassInfo *class)
 {
     static const char *const names[] = {
-        "cpu_millis",   "cpu_period_usec", "cpu_weight",  "cpu_time_usec",
-        "memory_max",   "memory_high",     "swap_max",    "oom_group",
-        "pids_max",     "io_weight",       "io_read_bps", "io_write_bps",
-        "io_read_iops", "io_write_iops",   "open_files",  "core_size",
+        "cpu_millis",
+        "cpu_period_usec",
+        "cpu_weight",
+        "cpu_time_usec",
+        "memory_max",
+        "memory_high",
+        "swap_max",
+        "oom_group",
+        "pids_max",
+        "io_weight",
+        "io_read_bps",
+        "io_write_bps",
+        "io_read_iops",
+        "io_write_iops",
+        "open_files",
+        "core_size",
+        "memory_low",
+        "memory_reserved",
+        "cpu_reserved_millis",
     };
     _cleanup_free_ char *name = utf8_escape(class->name);
     char text[LIMIT_TEXT_MAX];
@@ -51,6 +67,18 @@ static void show_support(const Hoist__V1__GetInfoResponse *info)
     }
 }
 
+static void show_reserved(const Hoist__V1__GetInfoResponse *info)
+{
+    char reserved[QUANTITY_TEXT_MAX], total[QUANTITY_TEXT_MAX];
+
+    if (info->memory && info->cpu_millis && info->memory->total > 0)
+        printf("%-14s %s of %s of memory, %llu%% of %llu%% CPU\n", "reserved",
+               quantity_format_size(info->memory->reserved, reserved),
+               quantity_format_size(info->memory->total, total),
+               (unsigned long long)(info->cpu_millis->reserved / 10),
+               (unsigned long long)(info->cpu_millis->total / 10));
+}
+
 static void show_info(const Hoist__V1__GetInfoResponse *info)
 {
     line("agent", info->version);
@@ -58,6 +86,7 @@ static void show_info(const Hoist__V1__GetInfoResponse *info)
     line("kernel", info->kernel);
     line("cgroup root", info->cgroup_root);
     printf("%-14s %u running, %u kept\n", "jobs", info->jobs_running, info->jobs_kept);
+    show_reserved(info);
     if (info->stuck_stops > 0)
         printf("%-14s %u of the running: past the deadline of their stop, not gone yet\n",
                "stuck stops", info->stuck_stops);

@@ -205,7 +205,7 @@ static int parse_limit(const char *name, const char *text, uint64_t *ret, struct
 {
     if (strstr(name, "_usec"))
         return quantity_parse_duration(text, ret, err);
-    if (strstr(name, "cpu_millis"))
+    if (strstr(name, "_millis"))
         return quantity_parse_cpu(text, ret, err);
     if (strstr(name, "memory") || strstr(name, "swap") || strstr(name, "_bps") ||
         strstr(name, "core_size"))

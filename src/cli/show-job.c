@@ -109,7 +109,7 @@ const char *limit_text(const char *name, uint64_t value, char text[static LIMIT_
 {
     char quantity[QUANTITY_TEXT_MAX];
 
-    if (strcmp(name, "cpu_millis") == 0)
+    if (strstr(name, "_millis"))
         snprintf(text, LIMIT_TEXT_MAX, "%llu.%llu%%", (unsigned long long)(value / 10),
                  (unsigned long long)(value % 10));
     else if (strstr(name, "_usec"))

@@ -61,6 +61,7 @@ int launcher_facts(struct launcher *launcher, struct error *err)
         .network_host = config->network_host,
         .ceilings = config->ceilings,
         .enforceable = spawn_context_enforceable(launcher->spawn),
+        .room = spawn_context_room(launcher->spawn),
     };
     for (; facts->profile_count < config->profile_count; facts->profile_count++) {
         struct launcher_profile *told = &facts->profiles[facts->profile_count];

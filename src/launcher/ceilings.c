@@ -33,6 +33,9 @@ static const struct {
     [LIMIT_IO_WRITE_IOPS] = {"max_io_write_iops", 0},
     [LIMIT_OPEN_FILES] = {"max_open_files", 0},
     [LIMIT_CORE_SIZE] = {"max_core_size", 0},
+    [LIMIT_MEMORY_LOW] = {"max_memory_low", 0},
+    [LIMIT_MEMORY_RESERVED] = {"max_memory_reserved", 0},
+    [LIMIT_CPU_RESERVED] = {"max_cpu_reserved", 0},
 };
 
 static_assert(ARRAY_SIZE(ceiling_table) == _LIMIT_MAX, "each limit has a row");
@@ -49,7 +52,9 @@ static int limit_check(const struct limits *ceilings, const struct limits *limit
         value = ceiling_table[limit].absent_means;
         given = true;
     }
-    if (!given || limit_is_none((enum limit)limit, value))
+    if (!given && limit_is_reserve((enum limit)limit))
+        return 0;
+    if (!given || (limit_is_none((enum limit)limit, value) && !limit_is_reserve((enum limit)limit)))
         return error_set(err, -EPERM,
                          "no limit %s is set, but launcher.conf allows at most %" PRIu64 " (%s)",
                          limit_name(limit), ceiling, ceiling_table[limit].key);

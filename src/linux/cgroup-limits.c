@@ -52,6 +52,8 @@ static const struct limit_rule {
                                   PAGES_MAX},
     [CGROUP_LIMIT_MEMORY_MIN] = {"memory.min", CGROUP_CONTROLLER_MEMORY, FORM_BYTES, NULL,
                                  PAGES_MAX},
+    [CGROUP_LIMIT_MEMORY_LOW] = {"memory.low", CGROUP_CONTROLLER_MEMORY, FORM_BYTES, NULL,
+                                 PAGES_MAX},
     [CGROUP_LIMIT_SWAP_MAX] = {"memory.swap.max", CGROUP_CONTROLLER_MEMORY, FORM_BYTES, NULL,
                                PAGES_MAX},
     [CGROUP_LIMIT_OOM_GROUP] = {"memory.oom.group", CGROUP_CONTROLLER_MEMORY, FORM_NUMBER, NULL,

@@ -17,10 +17,11 @@ enum cgroup_limit {
     CGROUP_LIMIT_CPU_PERIOD, /* µs; takes the quota away, so it comes first */
     CGROUP_LIMIT_CPU_MAX,    /* thousandths of one CPU, in the period that the file has */
     CGROUP_LIMIT_CPU_WEIGHT, /* 1 … 10000 */
-    CGROUP_LIMIT_MEMORY_MAX, /* bytes, these four; the kernel rounds down to whole pages */
+    CGROUP_LIMIT_MEMORY_MAX, /* bytes, these five; the kernel rounds down to whole pages */
     CGROUP_LIMIT_MEMORY_HIGH,
     CGROUP_LIMIT_MEMORY_MIN, /* what is never reclaimed; counts only as far as its ancestors' does
                               */
+    CGROUP_LIMIT_MEMORY_LOW, /* what is reclaimed last; as memory.min otherwise */
     CGROUP_LIMIT_SWAP_MAX,
     CGROUP_LIMIT_OOM_GROUP, /* 1: the OOM killer ends all of the cgroup or nothing */
     CGROUP_LIMIT_PIDS_MAX,

@@ -23,6 +23,7 @@
 #include "spawn/disk-limits.h"
 #include "spawn/job-limits.h"
 #include "spawn/profile.h"
+#include "spawn/reserves.h"
 #include "spawn/root-limits.h"
 #include "spawn/spawn.h"
 
@@ -36,6 +37,11 @@ bool spawn_context_is_rootless(const struct spawn_context *context)
 const char *spawn_context_cgroup_root(const struct spawn_context *context)
 {
     return context->root ? context->root : "";
+}
+
+struct spawn_room spawn_context_room(const struct spawn_context *context)
+{
+    return context->room;
 }
 
 uint32_t spawn_context_enforceable(const struct spawn_context *context)
@@ -329,6 +335,8 @@ static int context_fill_limits(struct spawn_context *context, const char *root, 
     }
     if (r < 0)
         root_give_up(context);
+    context->room = root_limits_room(context);
+    context->keeps = reserves_found(context);
     r = disk_limits_refresh(context, err);
     if (r < 0)
         return r;

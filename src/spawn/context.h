@@ -9,10 +9,10 @@
 #include "linux/disks.h"
 #include "linux/syscall-filter.h"
 #include "spawn/host-view.h"
+#include "wire/spawn-spec.h"
 
 struct error;
 struct spawn_profile;
-struct spawn_spec;
 
 /* A profile with what its root shows. */
 struct context_profile {
@@ -36,6 +36,8 @@ struct spawn_context {
     uint32_t controllers; /* CGROUP_CONTROLLER_… that its children have */
     uint64_t jobs_max;    /* 0: any number */
     uint64_t reserve_memory, reserve_pids; /* 0: none */
+    struct spawn_room room;
+    bool keeps; /* something is kept for a job (spawn/reserves.h), or was */
 
     uint32_t enforceable;  /* LIMIT_BIT()s */
     struct disk_set disks; /* behind the mounts that jobs see (spawn/disk-limits.h) */

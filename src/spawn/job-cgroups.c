@@ -10,6 +10,7 @@
 #include "linux/cgroup-limits.h"
 #include "linux/cgroup-tree.h"
 #include "spawn/context.h"
+#include "spawn/reserves.h"
 
 /*
  * A group's directory goes with its last job and the root with its agent, so another agent on the
@@ -121,6 +122,8 @@ void job_cgroups_unmake(const struct spawn_context *context, const char *group, 
     if (group_fd >= 0)
         (void)cgroup_remove(group_fd, id_format(id, name), NULL);
     (void)cgroup_remove_empty(context->root_fd, group); /* -EBUSY: other jobs of the group */
+    if (context->keeps)
+        reserves_sum_up(context, group);
 }
 
 int job_cgroups_open(const struct spawn_context *context, const char *group, const struct id *id,

@@ -15,6 +15,7 @@
 #include "spawn/context.h"
 #include "spawn/disk-limits.h"
 #include "spawn/job-cgroups.h"
+#include "spawn/reserves.h"
 
 #define PROBE_CGROUP ".probe" /* no group's name: they begin with "p-" */
 #define STAT_MAX     4096     /* cpu.stat is about 200 bytes, io.max of many disks is cut */
@@ -22,6 +23,7 @@
 enum enforcer {
     BY_CGROUP, /* a control file of cmd/ */
     BY_SHARE,  /* the same file of the job's cgroup too: it weighs against siblings */
+    BY_LEVELS, /* of cmd/, of the job's cgroup and of all above it: what is kept for the job */
     BY_DISKS,  /* a control file with a line for each disk */
     BY_WEIGHT, /* of input and output */
     BY_RLIMIT,
@@ -48,6 +50,9 @@ static const struct {
     [LIMIT_IO_WRITE_IOPS] = {BY_DISKS, CGROUP_LIMIT_IO_WRITE_IOPS},
     [LIMIT_OPEN_FILES] = {BY_RLIMIT, _CGROUP_LIMIT_MAX},
     [LIMIT_CORE_SIZE] = {BY_RLIMIT, _CGROUP_LIMIT_MAX},
+    [LIMIT_MEMORY_LOW] = {BY_LEVELS, CGROUP_LIMIT_MEMORY_LOW},
+    [LIMIT_MEMORY_RESERVED] = {BY_LEVELS, CGROUP_LIMIT_MEMORY_MIN},
+    [LIMIT_CPU_RESERVED] = {BY_LEVELS, CGROUP_LIMIT_CPU_WEIGHT}, /* behind LIMIT_CPU_WEIGHT */
 };
 
 /* --- what can be enforced -----------------------------------------------------------------------
@@ -78,6 +83,7 @@ static bool limit_can_be_enforced(const struct spawn_context *context, int probe
                 has_file(probe_fd, cgroup_limit_file(CGROUP_LIMIT_IO_BFQ_WEIGHT)));
     case BY_CGROUP:
     case BY_SHARE:
+    case BY_LEVELS:
     case BY_DISKS:
         break;
     }
@@ -109,12 +115,18 @@ int job_limits_probe(const struct spawn_context *context, uint32_t *ret, struct 
  */
 
 static int apply_in_cgroup(const struct spawn_context *context, const struct job_cgroups *cgroups,
-                           enum limit limit, uint64_t value, char *detail)
+                           const struct spawn_spec *spec, enum limit limit, char *detail)
 {
     enum cgroup_limit in_cgroup = enforcers[limit].limit;
     enum enforcer enforcer = enforcers[limit].enforcer;
+    uint64_t value = spec->limits.value[limit];
     bool has_io = context->controllers & CGROUP_CONTROLLER_IO;
     int r = 0;
+
+    if (enforcer == BY_LEVELS && in_cgroup == CGROUP_LIMIT_CPU_WEIGHT)
+        return reserve_cpu(context, spec->group, cgroups, &spec->limits, detail);
+    if (enforcer == BY_LEVELS)
+        return reserve_memory(context, spec->group, cgroups, in_cgroup, value, detail);
 
     if (enforcer == BY_DISKS && has_io)
         return disk_limits_apply(context, cgroups->cmd, in_cgroup, value, detail);
@@ -150,9 +162,10 @@ static int apply_by_init(int cmd_fd, uint64_t value, char *detail)
 }
 
 static int limit_apply(const struct spawn_context *context, const struct job_cgroups *cgroups,
-                       enum limit limit, uint64_t value, char *detail)
+                       const struct spawn_spec *spec, enum limit limit, char *detail)
 {
     enum enforcer enforcer = enforcers[limit].enforcer;
+    uint64_t value = spec->limits.value[limit];
 
     if (enforcer == BY_RLIMIT)
         return apply_rlimit(context, limit, value, detail);
@@ -166,7 +179,7 @@ static int limit_apply(const struct spawn_context *context, const struct job_cgr
     }
     if (enforcer == BY_INIT)
         return apply_by_init(cgroups->cmd, value, detail);
-    return apply_in_cgroup(context, cgroups, limit, value, detail);
+    return apply_in_cgroup(context, cgroups, spec, limit, detail);
 }
 
 static int refuse(enum limit limit, const char *detail, struct error *err)
@@ -188,8 +201,7 @@ int job_limits_apply(const struct spawn_context *context, const struct job_cgrou
 
         if (!limit_is_given(&spec->limits, limit))
             continue;
-        if (limit_apply(context, cgroups, limit, spec->limits.value[limit], ret->detail[limit]) >=
-            0) {
+        if (limit_apply(context, cgroups, spec, limit, ret->detail[limit]) >= 0) {
             ret->enforced |= LIMIT_BIT(limit);
         } else if (!may_be_less) {
             *ret_failure = SPAWN_FAILURE_LIMIT_NOT_ENFORCEABLE;

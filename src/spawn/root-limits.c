@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
@@ -44,6 +45,16 @@ static uint64_t tasks_of_host(void)
 {
     return MIN(number_read("/proc/sys/kernel/pid_max"),
                number_read("/proc/sys/kernel/threads-max"));
+}
+
+struct spawn_room root_limits_room(const struct spawn_context *context)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return (struct spawn_room){
+        .memory = root_limit_total(memory_of_host(), context->reserve_memory),
+        .cpu_millis = cpus > 0 ? (uint64_t)cpus * 1000 : 1000,
+    };
 }
 
 int root_limits_apply(const struct spawn_context *context, char *told, size_t size)

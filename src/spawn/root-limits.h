@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/spawn-spec.h"
+
 struct spawn_context;
 
 /*
@@ -14,6 +16,9 @@ struct spawn_context;
 /* `host` less `reserve`; at least half of it, since a reserve for a larger host must not stop jobs.
  */
 uint64_t root_limit_total(uint64_t host, uint64_t reserve);
+
+/* What can be kept for jobs: the memory that they may take, and all CPUs. */
+struct spawn_room root_limits_room(const struct spawn_context *context);
 
 /*
  * Writes pids.max and memory.max of the jobs' cgroup root and reads them back. A controller that

@@ -21,6 +21,7 @@
 #include "spawn/job-limits.h"
 #include "spawn/job-plan.h"
 #include "spawn/profile.h"
+#include "spawn/reserves.h"
 #include "wire/plan.h"
 
 /* --- starting -----------------------------------------------------------------------------------
@@ -140,6 +141,7 @@ int spawn_job(struct spawn_context *context, const struct spawn_spec *spec,
         r = job_cgroups_make(context, spec->group, &spec->id, &cgroups, err);
     if (r < 0)
         return r;
+    context->keeps |= limits_keep_something(&spec->limits);
     r = job_start(context, spec, files, &cgroups, ret, ret_failure, err);
     if (r < 0) {
         job_cgroups_unmake(context, spec->group, &spec->id);
@@ -214,6 +216,8 @@ static int job_remove(struct spawn_context *context, const char *group, const st
     if (r < 0)
         return r;
     (void)cgroup_remove_empty(context->root_fd, group); /* -EBUSY: other jobs of the group */
+    if (context->keeps)
+        reserves_sum_up(context, group);
     return 0;
 }
 

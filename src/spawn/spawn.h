@@ -114,6 +114,8 @@ void spawn_context_set_lifeline(struct spawn_context *context, int fd);
 bool spawn_context_is_rootless(const struct spawn_context *context);
 /* The jobs' cgroup root below the cgroup2 mount point; "": none (rootless without delegation). */
 const char *spawn_context_cgroup_root(const struct spawn_context *context);
+/* What can be kept for jobs. */
+struct spawn_room spawn_context_room(const struct spawn_context *context);
 /* LIMIT_BIT()s of the limits that can be put into force here. */
 uint32_t spawn_context_enforceable(const struct spawn_context *context);
 /* One sentence for each lack, NULL-terminated; never NULL. */

@@ -125,6 +125,8 @@ static void put_hello(const struct launcher_answer *answer, struct answer_parts 
     codec_put_limits(&hello->ceilings, &parts->hello.ceilings);
     message->ceilings = &parts->hello.ceilings.message;
     message->enforceable = hello->enforceable;
+    message->room_memory = hello->room.memory;
+    message->room_cpu_millis = hello->room.cpu_millis;
     message->degradations = parts->hello.lacks;
     message->n_degradations = MIN(hello->lack_count, (size_t)LAUNCHER_LACKS_MAX);
     for (size_t i = 0; i < message->n_degradations; i++)
@@ -200,6 +202,7 @@ static int get_hello(const Hoist__Internal__Answer *message, struct launcher_ans
     ret->hello.rootless = hello->rootless;
     ret->hello.network_host = hello->network_host;
     ret->hello.enforceable = hello->enforceable;
+    ret->hello.room = (struct spawn_room){hello->room_memory, hello->room_cpu_millis};
     r = codec_get_id(&hello->boot_id, &ret->hello.boot_id, err);
     if (r < 0)
         return r;

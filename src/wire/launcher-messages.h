@@ -124,6 +124,7 @@ struct launcher_hello {
     bool network_host;      /* SPAWN_NETWORK_HOST is allowed */
     struct limits ceilings; /* the largest value allowed of each limit that is `given` */
     uint32_t enforceable;   /* LIMIT_BIT()s of the limits that can be put into force here */
+    struct spawn_room room; /* what can be kept for jobs */
     size_t profile_count;
     struct launcher_profile {
         char name[SPAWN_PROFILE_MAX];

@@ -28,6 +28,9 @@ static const struct {
     [LIMIT_IO_WRITE_IOPS] = {"io_write_iops", "io", true},
     [LIMIT_OPEN_FILES] = {"open_files", NULL, false},
     [LIMIT_CORE_SIZE] = {"core_size", NULL, false},
+    [LIMIT_MEMORY_LOW] = {"memory_low", "memory", true},
+    [LIMIT_MEMORY_RESERVED] = {"memory_reserved", "memory", true},
+    [LIMIT_CPU_RESERVED] = {"cpu_reserved_millis", "cpu", true},
 };
 
 static_assert(ARRAY_SIZE(limit_table) == _LIMIT_MAX, "each limit has a row");
@@ -45,6 +48,20 @@ const char *limit_controller(enum limit limit)
 bool limit_is_none(enum limit limit, uint64_t value)
 {
     return value == 0 && limit_table[limit].zero_is_none;
+}
+
+bool limit_is_reserve(enum limit limit)
+{
+    return limit == LIMIT_MEMORY_LOW || limit == LIMIT_MEMORY_RESERVED ||
+           limit == LIMIT_CPU_RESERVED;
+}
+
+bool limits_keep_something(const struct limits *limits)
+{
+    for (enum limit limit = 0; limit < _LIMIT_MAX; limit++)
+        if (limit_is_reserve(limit) && limit_is_given(limits, limit) && limits->value[limit] > 0)
+            return true;
+    return false;
 }
 
 int limit_from_name(const char *name)

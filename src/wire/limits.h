@@ -24,11 +24,14 @@ enum limit {
     LIMIT_PIDS_MAX,    /* tasks; 0: none */
     LIMIT_IO_WEIGHT,   /* 1 … 10000 */
     LIMIT_IO_READ_BPS, /* bytes a second on each disk; 0: none */
-    LIMIT_IO_WRITE_BPS,  /* bytes a second on each disk; 0: none */
-    LIMIT_IO_READ_IOPS,  /* operations a second on each disk; 0: none */
-    LIMIT_IO_WRITE_IOPS, /* operations a second on each disk; 0: none */
-    LIMIT_OPEN_FILES,    /* RLIMIT_NOFILE */
-    LIMIT_CORE_SIZE,     /* RLIMIT_CORE, bytes */
+    LIMIT_IO_WRITE_BPS,    /* bytes a second on each disk; 0: none */
+    LIMIT_IO_READ_IOPS,    /* operations a second on each disk; 0: none */
+    LIMIT_IO_WRITE_IOPS,   /* operations a second on each disk; 0: none */
+    LIMIT_OPEN_FILES,      /* RLIMIT_NOFILE */
+    LIMIT_CORE_SIZE,       /* RLIMIT_CORE, bytes */
+    LIMIT_MEMORY_LOW,      /* bytes that are reclaimed last; 0: none */
+    LIMIT_MEMORY_RESERVED, /* bytes that are never reclaimed; 0: none */
+    LIMIT_CPU_RESERVED,    /* thousandths of one CPU; 0: none */
     _LIMIT_MAX,
 };
 
@@ -61,6 +64,13 @@ const char *limit_controller(enum limit limit);
 
 /* `value` stands for "no limit": 0, of most. */
 bool limit_is_none(enum limit limit, uint64_t value);
+
+/*
+ * It keeps something for the job instead of holding the job back: what is said of it nowhere is
+ * nothing, and 0 is the least of its values, not the most.
+ */
+bool limit_is_reserve(enum limit limit);
+bool limits_keep_something(const struct limits *limits);
 
 /* What became of each given limit: written and read back, or why not. */
 #define LIMIT_DETAIL_MAX 160

@@ -66,6 +66,12 @@ struct spawn_result {
 
 #define SPAWN_RESULT_NULL ((struct spawn_result){.pidfd = FD_NONE})
 
+/* What can be kept for jobs, all of them together; 0: not known, or nothing. */
+struct spawn_room {
+    uint64_t memory;     /* bytes: the host's less what is not for jobs */
+    uint64_t cpu_millis; /* thousandths of one CPU */
+};
+
 /*
  * Why a start failed, beside the errno and sentence of `struct error`. Negative errnos alone can't
  * tell a missing controller from a failed clone.

@@ -40,14 +40,25 @@ static int take_limits(const struct hoist_limits *from, struct limits *to,
     struct hoist_limits limits;
     int r = HOIST_INPUT_TAKE(&limits, from, error);
     const struct hoist_amount *const amounts[_LIMIT_MAX] = {
-        [LIMIT_CPU_MILLIS] = &limits.cpu_millis,      [LIMIT_CPU_WEIGHT] = &limits.cpu_weight,
-        [LIMIT_MEMORY_MAX] = &limits.memory_max,      [LIMIT_MEMORY_HIGH] = &limits.memory_high,
-        [LIMIT_SWAP_MAX] = &limits.swap_max,          [LIMIT_PIDS_MAX] = &limits.pids_max,
-        [LIMIT_IO_READ_BPS] = &limits.io_read_bps,    [LIMIT_IO_WRITE_BPS] = &limits.io_write_bps,
-        [LIMIT_IO_READ_IOPS] = &limits.io_read_iops,  [LIMIT_IO_WRITE_IOPS] = &limits.io_write_iops,
-        [LIMIT_OPEN_FILES] = &limits.open_files,      [LIMIT_CORE_SIZE] = &limits.core_size,
-        [LIMIT_CPU_PERIOD] = &limits.cpu_period_usec, [LIMIT_CPU_TIME] = &limits.cpu_time_usec,
-        [LIMIT_OOM_GROUP] = &limits.oom_group,        [LIMIT_IO_WEIGHT] = &limits.io_weight,
+        [LIMIT_CPU_MILLIS] = &limits.cpu_millis,
+        [LIMIT_CPU_WEIGHT] = &limits.cpu_weight,
+        [LIMIT_MEMORY_MAX] = &limits.memory_max,
+        [LIMIT_MEMORY_HIGH] = &limits.memory_high,
+        [LIMIT_SWAP_MAX] = &limits.swap_max,
+        [LIMIT_PIDS_MAX] = &limits.pids_max,
+        [LIMIT_IO_READ_BPS] = &limits.io_read_bps,
+        [LIMIT_IO_WRITE_BPS] = &limits.io_write_bps,
+        [LIMIT_IO_READ_IOPS] = &limits.io_read_iops,
+        [LIMIT_IO_WRITE_IOPS] = &limits.io_write_iops,
+        [LIMIT_OPEN_FILES] = &limits.open_files,
+        [LIMIT_CORE_SIZE] = &limits.core_size,
+        [LIMIT_CPU_PERIOD] = &limits.cpu_period_usec,
+        [LIMIT_CPU_TIME] = &limits.cpu_time_usec,
+        [LIMIT_OOM_GROUP] = &limits.oom_group,
+        [LIMIT_IO_WEIGHT] = &limits.io_weight,
+        [LIMIT_MEMORY_LOW] = &limits.memory_low,
+        [LIMIT_MEMORY_RESERVED] = &limits.memory_reserved,
+        [LIMIT_CPU_RESERVED] = &limits.cpu_reserved_millis,
     };
 
     if (r < 0)

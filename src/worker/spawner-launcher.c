@@ -310,6 +310,7 @@ static int take_hello(struct spawner_launcher *spawner, const struct launcher_he
         if (strv_append(&spawner->degradations, hello->lacks[i]) < 0)
             return -ENOMEM;
     spawner->head.degradations = spawner->degradations;
+    spawner->head.room = hello->room;
     if (hello->cgroup_mount[0])
         spawner->cgroup_mount = open(hello->cgroup_mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return 0;

@@ -230,6 +230,7 @@ int spawner_local_new(sd_event *event, struct spawn_context *context, struct spa
         return error_set(err, -ENOMEM, "no memory for a spawner");
     spawner->head.class = &local_class;
     spawner->head.degradations = spawn_context_degradations(context);
+    spawner->head.room = spawn_context_room(context);
     spawner->tree = CGROUP_TREE_NULL;
     (void)cgroup_tree_open(&spawner->tree, NULL); /* without it there are no figures */
     r = sd_event_add_defer(event, &spawner->source, deliver, spawner);

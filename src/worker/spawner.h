@@ -92,6 +92,7 @@ struct spawner_class {
 /* The head of every implementation's own struct. */
 struct spawner {
     const struct spawner_class *class;
+    struct spawn_room room;    /* what can be kept for jobs */
     char *const *degradations; /* one sentence for each lack of the host; borrowed; NULL: none */
 };
 

@@ -11,6 +11,7 @@
 #include "worker/job-spec.h"
 #include "worker/leftovers.h"
 #include "worker/operation.h"
+#include "worker/reservation.h"
 
 /*
  * The start of a job.
@@ -229,6 +230,11 @@ static struct job *make_job(struct worker *worker, struct specification *specifi
         failure_set(failure, -EUSERS, HOIST_REASON_TOO_MANY_JOBS,
                     "%zu jobs are living, which is all that this agent has room for",
                     worker->living);
+        return NULL;
+    }
+    r = reservation_check(worker, &specification->spec.limits, failure);
+    if (r < 0) {
+        uid_pool_give_back(&worker->uids, specification->uid);
         return NULL;
     }
     r = job_dir_create(worker->dir.jobs, specification, &worker->boot_id, files, &err);

@@ -13,6 +13,7 @@
 #include "worker/leftovers.h"
 #include "worker/operation.h"
 #include "worker/reclaim.h"
+#include "worker/reservation.h"
 
 #define JOBS_MAX_DEFAULT 65536
 #define ANSWERS_AT_ONCE  64 /* then other events have their turn */
@@ -238,5 +239,7 @@ void worker_count(const struct worker *worker, struct worker_counts *ret)
         .kept = (uint32_t)worker->kept,
         .leftover_cgroups = leftovers_count_cgroups(worker),
         .stuck_stops = count_stuck_stops(worker),
+        .room = worker->spawner->room,
+        .reserved = reservations_sum(worker),
     };
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "wire/output-rules.h"
+#include "wire/spawn-spec.h"
 #include "worker/failure.h"
 #include "worker/job-info.h"
 #include "worker/job-spec.h"
@@ -143,10 +144,12 @@ int worker_open_lifeline(const struct worker *worker, int *ret_hold, int *ret_wa
                          struct error *err);
 
 struct worker_counts {
-    uint32_t running;          /* not ended */
-    uint32_t kept;             /* ended */
-    uint32_t leftover_cgroups; /* of jobs that have ended, or that nobody knows */
-    uint32_t stuck_stops;      /* of `running`: past the deadline of their stop, not yet gone */
+    uint32_t running;           /* not ended */
+    uint32_t kept;              /* ended */
+    uint32_t leftover_cgroups;  /* of jobs that have ended, or that nobody knows */
+    uint32_t stuck_stops;       /* of `running`: past the deadline of their stop, not yet gone */
+    struct spawn_room room;     /* what can be kept for jobs */
+    struct spawn_room reserved; /* of it, for those that have not ended */
 };
 
 void worker_count(const struct worker *worker, struct worker_counts *ret);

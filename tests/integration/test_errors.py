@@ -286,6 +286,13 @@ def more_jobs_than_the_agent_has_room_for(scene):
         scene.running()
 
 
+@provokes("RESERVATION_DOES_NOT_FIT")
+def more_memory_kept_than_the_host_has(scene):
+    agent = Agent({"classes": "{greedy: {reserve: {memory: 1000TB}}}"})
+    scene.later.callback(agent.down)
+    agent.client("alice").start("true", job_class="greedy")
+
+
 @provokes("TOO_MANY_STREAMS")
 def more_calls_than_a_principal_may_have(scene):
     job = scene.running()

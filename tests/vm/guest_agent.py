@@ -20,10 +20,14 @@ STATE = "/var/lib/hoist"
 LOG = "/var/log/hoist"
 CGROUP = "/sys/fs/cgroup/hoist"
 
+# A class that keeps something for its jobs, in the units of hoist.v1.Limits.
+KEPT = {"memory_low": 48 << 20, "reserve": {"memory": 32 << 20, "cpu": 500}}
+
 HOISTD = {
     "listen": f"0.0.0.0:{AGENT_PORT}",
     "state_dir": STATE,
     "unenforced_limits": "refuse",
+    "classes": {"kept": KEPT},
     "tls": {"cert": f"{ETC}/server.pem", "key": f"{ETC}/server.key", "client_ca": f"{ETC}/client-ca.pem"},
 }
 LAUNCHER = f"""agent_user = {UID}

@@ -103,6 +103,61 @@ static void test_limits_choose_names_the_smallest_ceiling(void **unused)
     assert_string_equal(api_error_get(&error, "ceiling"), "50000000");
 }
 
+static struct class class_with(enum limit limit, uint64_t value)
+{
+    struct class class = {.name = "steady"};
+
+    limit_set(&class.limits, LIMIT_MEMORY_MAX, 1000);
+    limit_set(&class.limits, limit, value);
+    return class;
+}
+
+static void test_limits_choose_keeps_for_a_job_what_its_class_says(void **unused)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    struct class class = class_with(LIMIT_MEMORY_RESERVED, 500);
+    struct limits asked = {.given = 0}, none = {.given = 0}, limits;
+
+    (void)unused;
+    assert_int_equal(limits_choose(&class, &asked, &none, &limits, &error), 0);
+    assert_int_equal(limits.value[LIMIT_MEMORY_RESERVED], 500);
+    limit_set(&asked, LIMIT_MEMORY_RESERVED, 0);
+    assert_int_equal(limits_choose(&class, &asked, &none, &limits, &error), 0);
+    assert_int_equal(limits.value[LIMIT_MEMORY_RESERVED], 0);
+    limit_set(&asked, LIMIT_MEMORY_RESERVED, 501);
+    assert_true(limits_choose(&class, &asked, &none, &limits, &error) < 0);
+    assert_string_equal(api_error_get(&error, "ceiling"), "500");
+    assert_string_equal(api_error_get(&error, "asked"), "501");
+}
+
+static void test_limits_choose_keeps_nothing_that_the_class_does_not_give(void **unused)
+{
+    static const enum limit kept[] = {LIMIT_MEMORY_LOW, LIMIT_MEMORY_RESERVED, LIMIT_CPU_RESERVED};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        _cleanup_api_error_ struct api_error error = {.code = 0};
+        struct limits limits;
+
+        assert_true(choose("default", kept[i], 1, NULL, &limits, &error) < 0);
+        assert_int_equal(error.reason, HOIST__V1__REASON__REASON_OVER_CEILING);
+        assert_string_equal(api_error_get(&error, "limit"), limit_name(kept[i]));
+        assert_string_equal(api_error_get(&error, "ceiling"), "0");
+    }
+}
+
+static void test_limits_choose_keeps_no_more_than_the_job_may_use(void **unused)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    struct class class = class_with(LIMIT_MEMORY_LOW, 500);
+    struct limits asked = {.given = 0}, none = {.given = 0}, limits;
+
+    (void)unused;
+    limit_set(&asked, LIMIT_MEMORY_MAX, 300);
+    assert_int_equal(limits_choose(&class, &asked, &none, &limits, &error), 0);
+    assert_int_equal(limits.value[LIMIT_MEMORY_LOW], 300);
+}
+
 static void test_limits_choose_takes_a_choice_as_it_comes(void **unused)
 {
     _cleanup_api_error_ struct api_error error = {.code = 0};
@@ -171,6 +226,9 @@ int main(void)
         cmocka_unit_test(test_limits_choose_refuses_above_the_class_and_names_it),
         cmocka_unit_test(test_limits_choose_holds_the_launchers_ceilings),
         cmocka_unit_test(test_limits_choose_names_the_smallest_ceiling),
+        cmocka_unit_test(test_limits_choose_keeps_for_a_job_what_its_class_says),
+        cmocka_unit_test(test_limits_choose_keeps_nothing_that_the_class_does_not_give),
+        cmocka_unit_test(test_limits_choose_keeps_no_more_than_the_job_may_use),
         cmocka_unit_test(test_limits_choose_takes_a_choice_as_it_comes),
         cmocka_unit_test(test_classes_are_those_of_the_table),
         cmocka_unit_test(test_limits_check_enforceable_names_what_is_missing),

@@ -125,6 +125,19 @@ static void test_ceilings_check_knows_what_zero_and_absence_mean(void **unused)
     refuse(&config, &spec, "cpu_weight 100 is above the 50");
 }
 
+static void test_ceilings_check_what_is_kept(void **unused)
+{
+    struct launcher_config config = some_config();
+    struct spawn_spec spec = some_spec;
+
+    limit_set(&config.ceilings, LIMIT_MEMORY_RESERVED, 10);
+    allow(&config, &spec); /* nothing is kept unless it is asked for */
+    limit_set(&spec.limits, LIMIT_MEMORY_RESERVED, 0);
+    allow(&config, &spec);
+    limit_set(&spec.limits, LIMIT_MEMORY_RESERVED, 11);
+    refuse(&config, &spec, "memory_reserved 11 is above the 10");
+}
+
 static void test_ceilings_check_every_limit(void **unused)
 {
     for (unsigned limit = 0; limit < _LIMIT_MAX; limit++) {
@@ -147,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_ceilings_check_network),
         cmocka_unit_test(test_ceilings_check_limits),
         cmocka_unit_test(test_ceilings_check_knows_what_zero_and_absence_mean),
+        cmocka_unit_test(test_ceilings_check_what_is_kept),
         cmocka_unit_test(test_ceilings_check_every_limit),
     };
 

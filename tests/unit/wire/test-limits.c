@@ -31,6 +31,19 @@ static void test_limit_controller_is_none_for_rlimits(void **unused)
     assert_null(limit_controller(LIMIT_CPU_TIME));
 }
 
+static void test_limits_keep_something_but_nothing_is_nothing(void **unused)
+{
+    struct limits limits = {.given = 0};
+
+    (void)unused;
+    limit_set(&limits, LIMIT_MEMORY_MAX, 1);
+    limit_set(&limits, LIMIT_MEMORY_RESERVED, 0);
+    assert_false(limits_keep_something(&limits));
+    limit_set(&limits, LIMIT_CPU_RESERVED, 1);
+    assert_true(limits_keep_something(&limits));
+    assert_false(limit_is_reserve(LIMIT_MEMORY_MAX));
+}
+
 static void test_limit_is_none_where_zero_says_so(void **unused)
 {
     assert_true(limit_is_none(LIMIT_MEMORY_MAX, 0));
@@ -56,6 +69,7 @@ int main(void)
         cmocka_unit_test(test_limit_name_round_trips),
         cmocka_unit_test(test_limit_from_name_is_exact),
         cmocka_unit_test(test_limit_controller_is_none_for_rlimits),
+        cmocka_unit_test(test_limits_keep_something_but_nothing_is_nothing),
         cmocka_unit_test(test_limit_is_none_where_zero_says_so),
         cmocka_unit_test(test_limit_set_marks_it_given),
     };

@@ -296,6 +296,7 @@ struct spawner *fake_spawner_new(struct fake_host *host, sd_event *event)
 
     assert(spawner);
     spawner->head.class = &fake_class;
+    spawner->head.room = host->room;
     spawner->host = host;
     assert(sd_event_add_defer(event, &spawner->source, deliver, spawner) >= 0);
     sd_event_source_set_enabled(spawner->source, SD_EVENT_OFF);

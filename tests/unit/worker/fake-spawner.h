@@ -44,6 +44,7 @@ struct fake_host {
     unsigned busy;   /* so many Removes are answered BUSY */
     struct cgroup_usage usage;
     struct hoist_blocked_task blocked; /* pid 0: none */
+    struct spawn_room room;            /* of its next spawner */
     unsigned spawns;
 };
 
