@@ -179,8 +179,8 @@ static int program_reload(sd_event_source *source, const struct signalfd_siginfo
     }
     tls_context_unref(program->tls);
     program->tls = tls;
-    if (program->agent.server)
-        grpc_server_set_tls(program->agent.server, tls);
+    if (program->agent.server && grpc_server_set_tls(program->agent.server, tls) < 0)
+        log_error("no memory to judge open connections by the new certificates: reload once more");
     log_info("certificates reloaded");
     return 0;
 }

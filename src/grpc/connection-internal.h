@@ -50,6 +50,7 @@ struct connection {
     usec_t moved;    /* last byte that the socket took, or nothing was to be sent */
     usec_t idle;     /* since when no call is under way */
     usec_t expires;  /* its certificate; clock_boot() */
+    usec_t refused;  /* since when it may call nothing, if `refusal` says so */
     usec_t drained;  /* when draining began; 0: it hasn't */
 };
 
@@ -60,6 +61,12 @@ static inline bool connection_is(const struct connection *connection, enum conne
 {
     return connection->state.now == state;
 }
+
+/* 0, or why the peer is not welcome by the host's present certificates and lists. */
+int connection_check_peer(const struct connection *connection, struct error *err);
+
+/* What connection_judge() does to one who isn't. In OPEN; once. */
+void connection_expel(struct connection *connection, const struct error *why);
 
 /* Tells the handlers why a connection was refused or cut. */
 void connection_report(struct connection *connection, const char *reason);

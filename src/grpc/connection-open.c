@@ -96,6 +96,9 @@ static void identify(struct connection *connection)
     int r =
         identity_from_session(connection->tls_session, &connection->identity, &connection->refusal);
 
+    /* The certificates may have been replaced during the handshake. */
+    if (r == 0)
+        r = connection_check_peer(connection, &connection->refusal);
     if (r == 0) {
         r = peers_authenticate(connection->host->peers, connection->identity.principal,
                                &connection->charge);
@@ -138,7 +141,7 @@ static int open_session(struct connection *connection)
         session.refusal_text = connection->refusal.text;
     }
     connection->expires = boot_from_wall(tls_session_peer_not_after(connection->tls_session));
-    connection->heard = connection->moved = connection->idle = clock_boot();
+    connection->heard = connection->moved = connection->idle = connection->refused = clock_boot();
     return server_session_new(&session, connection->heard, &connection->session);
 }
 

@@ -4,6 +4,8 @@
  * Everything that a connection waits for has an end (THREATS N7): one timer for all of them, set to
  * the earliest.
  */
+#include <errno.h>
+
 #include "grpc/bounds.h"
 #include "grpc/connection-internal.h"
 
@@ -20,10 +22,8 @@ static bool tick_open(struct connection *connection, usec_t now)
 
     if (!session->heard_settings && now >= plus(connection->began, GRPC_PREFACE_TIME))
         reason = "no HTTP/2 after the handshake";
-    else if (connection->refusal.code < 0 && now >= plus(connection->began, GRPC_PREFACE_TIME))
+    else if (connection->refusal.code < 0 && now >= plus(connection->refused, GRPC_PREFACE_TIME))
         reason = "a peer without a right to be here stayed";
-    else if (now >= connection->expires)
-        reason = "the client's certificate has expired";
     else if (connection_has_output(connection) && now >= plus(connection->moved, GRPC_STALL_TIME))
         reason = "the peer doesn't read";
     else if (connection->pinged && now >= plus(connection->pinged, GRPC_KEEPALIVE_WAIT))
@@ -34,6 +34,15 @@ static bool tick_open(struct connection *connection, usec_t now)
         return false;
     connection_cut(connection, reason);
     return true;
+}
+
+static void check_expiry(struct connection *connection, usec_t now)
+{
+    const struct error why = {.code = -EKEYREJECTED,
+                              .text = "the client's certificate has expired"};
+
+    if (connection->refusal.code == 0 && now >= connection->expires)
+        connection_expel(connection, &why);
 }
 
 static void keep_alive(struct connection *connection, usec_t now)
@@ -54,10 +63,14 @@ static void keep_alive(struct connection *connection, usec_t now)
 static usec_t next_tick_open(const struct connection *connection)
 {
     const struct server_session *session = connection->session;
-    usec_t next = MIN(connection->expires, session->next_deadline);
+    usec_t next = session->next_deadline;
 
-    if (!session->heard_settings || connection->refusal.code < 0)
+    if (!session->heard_settings)
         next = MIN(next, plus(connection->began, GRPC_PREFACE_TIME));
+    if (connection->refusal.code < 0)
+        next = MIN(next, plus(connection->refused, GRPC_PREFACE_TIME));
+    else
+        next = MIN(next, connection->expires);
     if (connection_has_output(connection))
         next = MIN(next, plus(connection->moved, GRPC_STALL_TIME));
     if (session->call_count == 0)
@@ -98,6 +111,7 @@ void connection_tick(struct connection *connection)
     if (connection_is(connection, CONNECTION_OPEN)) {
         if (tick_open(connection, now))
             return;
+        check_expiry(connection, now);
         keep_alive(connection, now);
         server_session_tick(connection->session, now);
         return;

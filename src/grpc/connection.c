@@ -190,9 +190,31 @@ void connection_cut(struct connection *connection, const char *reason)
     thread_queue(connection->host->thread, &connection->task);
 }
 
-const struct grpc_peer *connection_peer(const struct connection *connection)
+int connection_check_peer(const struct connection *connection, struct error *err)
 {
-    return connection->peer.identity ? &connection->peer : NULL;
+    const struct tls_context *tls = connection->host->tls;
+
+    if (!tls || tls == connection->tls) /* its handshake was judged by it */
+        return 0;
+    return tls_session_check_peer(connection->tls_session, tls, err);
+}
+
+void connection_expel(struct connection *connection, const struct error *why)
+{
+    connection->refusal = *why;
+    connection->refused = clock_boot();
+    connection_report(connection, why->text);
+    server_session_expel(connection->session, connection->refusal.text, connection->refused);
+    thread_queue(connection->host->thread, &connection->task);
+}
+
+void connection_judge(struct connection *connection)
+{
+    struct error why;
+
+    if (connection_is(connection, CONNECTION_OPEN) && connection->refusal.code == 0 &&
+        connection_check_peer(connection, &why) < 0)
+        connection_expel(connection, &why);
 }
 
 struct connection *connection_next(struct connection *connection)

@@ -26,7 +26,8 @@ struct connection_host {
     const struct grpc_server_options *options; /* borrowed, of the server */
     struct peers *peers;
     struct connection_list connections;
-    atomic_uint streams; /* read by the accept thread to find the least busy thread */
+    struct tls_context *tls; /* counted; by which peers are judged anew; NULL: as they came */
+    atomic_uint streams;     /* read by the accept thread to find the least busy thread */
     atomic_uint connection_count;
     bool is_draining; /* newcomers are told at once */
     usec_t drain_deadline;
@@ -53,8 +54,9 @@ void connection_drain(struct connection *connection);
 /* Host's thread: GOAWAY and end now. `reason` is static, for the log; NULL: not worth one. */
 void connection_cut(struct connection *connection, const char *reason);
 
-/* NULL before it has shown who it is. Borrowed. */
-const struct grpc_peer *connection_peer(const struct connection *connection);
+/* Host's thread: is the peer still welcome by the host's `tls`? If not its calls end as
+ * UNAUTHENTICATED with the reason, which is logged too, and GOAWAY is the last that it hears. */
+void connection_judge(struct connection *connection);
 
 /* For walking host->connections; another one may be freed meanwhile, this one not. */
 struct connection *connection_next(struct connection *connection);

@@ -153,19 +153,20 @@ void call_end_http(struct grpc_call *call, const char *http_status)
         reset(call, NGHTTP2_INTERNAL_ERROR);
 }
 
-void call_expire(struct grpc_call *call, const char *text)
+void call_abort(struct grpc_call *call, enum grpc_status status, const char *text,
+                const void *details, size_t details_size)
 {
     bool is_blocked = call->headers_sent && buffer_size(&call->pending) > 0;
 
     if (is_blocked) {
         if (!call_is(call, CALL_ANSWERED)) {
-            set_end(call, GRPC_STATUS_DEADLINE_EXCEEDED, text, NULL, 0);
+            set_end(call, status, text, details, details_size);
             call_move(call, CALL_ANSWERED);
         }
         reset(call, NGHTTP2_CANCEL);
         call_wake(call);
     } else if (!call_is(call, CALL_ANSWERED))
-        call_end(call, GRPC_STATUS_DEADLINE_EXCEEDED, text, NULL, 0);
+        call_end(call, status, text, details, details_size);
 }
 
 /* ---- messages ---- */

@@ -29,5 +29,7 @@ void call_end_http(struct grpc_call *call, const char *http_status);
 /* Drops what is pending: the stream is gone, or nothing of it was sent. */
 void answer_drop(struct grpc_call *call);
 
-/* Past its deadline: ends it, or resets it when the peer's window holds its bytes back. */
-void call_expire(struct grpc_call *call, const char *text);
+/* As call_end() for a call that may wait for its peer: it is reset when the peer's window holds its
+ * bytes back, and one that was answered already stays as it is. */
+void call_abort(struct grpc_call *call, enum grpc_status status, const char *text,
+                const void *details, size_t details_size);

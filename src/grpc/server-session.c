@@ -354,7 +354,7 @@ static void call_tick(struct server_session *session, struct grpc_call *call)
     }
     if (now >= call->deadline) {
         queue_move(call, NULL); /* it may have been READY */
-        call_expire(call, "the deadline has passed");
+        call_abort(call, GRPC_STATUS_DEADLINE_EXCEEDED, "the deadline has passed", NULL, 0);
         call->deadline = USEC_INFINITY;
     }
     session->next_deadline = MIN(session->next_deadline, call->deadline);
@@ -394,6 +394,28 @@ void server_session_drain_finish(struct server_session *session)
     (void)nghttp2_submit_goaway(http2, NGHTTP2_FLAG_NONE,
                                 nghttp2_session_get_last_proc_stream_id(http2), NGHTTP2_NO_ERROR,
                                 NULL, 0);
+}
+
+void server_session_expel(struct server_session *session, const char *text, usec_t now)
+{
+    _cleanup_buffer_ struct buffer details = {0};
+    struct grpc_call *call;
+
+    session->http2.now = now;
+    session->refusal = GRPC_STATUS_UNAUTHENTICATED;
+    session->refusal_text = text;
+    if (session->ops->describe)
+        session->ops->describe(GRPC_REFUSAL_NOBODY, text, &details, session->arg);
+    TAILQ_FOREACH(call, &session->calls, all)
+    {
+        bool is_receiving = call_is(call, CALL_RECEIVING);
+
+        queue_move(call, NULL); /* it may have been READY */
+        call_abort(call, session->refusal, text, buffer_bytes(&details), buffer_size(&details));
+        if (is_receiving)
+            request_drop(session, call);
+    }
+    server_session_drain_finish(session);
 }
 
 void server_session_ping(struct server_session *session)

@@ -97,6 +97,10 @@ void server_session_drain_begin(struct server_session *session);
  * stream that counts. Once. */
 void server_session_drain_finish(struct server_session *session);
 
+/* The peer has lost the right to be here: its calls end as UNAUTHENTICATED with `text` (borrowed),
+ * so do those that still come, and GOAWAY tells it to open no more. */
+void server_session_expel(struct server_session *session, const char *text, usec_t now);
+
 /* Asks whether the peer is there; any byte from it is the answer. */
 void server_session_ping(struct server_session *session);
 

@@ -191,6 +191,7 @@ static void worker_stop(struct worker *worker)
         sem_destroy(&worker->started);
     }
     worker->host.thread = thread_free(worker->host.thread);
+    worker->host.tls = tls_context_unref(worker->host.tls);
 }
 
 /* ---- public ---- */
@@ -303,86 +304,52 @@ int grpc_server_drained_fd(const struct grpc_server *server)
     return server->drained_fd;
 }
 
-void grpc_server_set_tls(struct grpc_server *server, struct tls_context *tls)
+struct renewal {
+    struct connection_host *host;
+    struct tls_context *tls; /* counted */
+};
+
+static void renew_host(struct grpc_thread *thread, void *arg)
+{
+    struct renewal *renewal = arg;
+    struct connection_host *host = renewal->host;
+
+    (void)thread;
+    tls_context_unref(host->tls);
+    host->tls = TAKE_PTR(renewal->tls);
+    free(renewal);
+    for (struct connection *connection = LIST_FIRST(&host->connections); connection;
+         connection = connection_next(connection))
+        connection_judge(connection);
+}
+
+static int renew(struct connection_host *host, struct tls_context *tls)
+{
+    struct renewal *renewal = malloc(sizeof(*renewal));
+
+    if (!renewal)
+        return -ENOMEM;
+    *renewal = (struct renewal){.host = host, .tls = tls_context_ref(tls)};
+    if (grpc_thread_post(host->thread, renew_host, renewal) == 0)
+        return 0;
+    tls_context_unref(renewal->tls);
+    free(renewal);
+    return -ENOMEM;
+}
+
+int grpc_server_set_tls(struct grpc_server *server, struct tls_context *tls)
 {
     struct tls_context *before;
+    int r = 0;
 
     pthread_mutex_lock(&server->tls_lock);
     before = server->tls;
     server->tls = tls_context_ref(tls);
     pthread_mutex_unlock(&server->tls_lock);
     tls_context_unref(before);
-}
-
-/* One grpc_server_close_where(), shared by the threads that carry it out. */
-struct sweep {
-    atomic_uint refs;
-    bool (*matches)(const struct grpc_peer *peer, void *arg);
-    void (*done)(void *arg);
-    void *arg;
-};
-
-struct host_sweep {
-    struct connection_host *host;
-    struct sweep *sweep; /* counted */
-};
-
-static void sweep_unref(struct sweep *sweep)
-{
-    if (atomic_fetch_sub(&sweep->refs, 1) > 1)
-        return;
-    if (sweep->done)
-        sweep->done(sweep->arg);
-    free(sweep);
-}
-
-static void sweep_host(struct grpc_thread *thread, void *arg)
-{
-    struct host_sweep *mine = arg;
-    struct sweep *sweep = mine->sweep;
-
-    (void)thread;
-    for (struct connection *connection = LIST_FIRST(&mine->host->connections); connection;
-         connection = connection_next(connection)) {
-        const struct grpc_peer *peer = connection_peer(connection);
-
-        if (peer && sweep->matches(peer, sweep->arg))
-            connection_cut(connection, NULL);
-    }
-    sweep_unref(sweep);
-    free(mine);
-}
-
-static int sweep_post(struct sweep *sweep, struct connection_host *host)
-{
-    struct host_sweep *mine = malloc(sizeof(*mine));
-
-    if (!mine)
-        return -ENOMEM;
-    *mine = (struct host_sweep){.host = host, .sweep = sweep};
-    atomic_fetch_add(&sweep->refs, 1);
-    if (grpc_thread_post(host->thread, sweep_host, mine) == 0)
-        return 0;
-    atomic_fetch_sub(&sweep->refs, 1);
-    free(mine);
-    return -ENOMEM;
-}
-
-int grpc_server_close_where(struct grpc_server *server,
-                            bool (*matches)(const struct grpc_peer *peer, void *arg),
-                            void (*done)(void *arg), void *arg)
-{
-    struct sweep *sweep = malloc(sizeof(*sweep));
-    int r = 0;
-
-    if (!sweep)
-        return -ENOMEM;
-    *sweep = (struct sweep){.matches = matches, .done = done, .arg = arg};
-    atomic_init(&sweep->refs, 1);
     for (unsigned i = 0; i < server->worker_count; i++)
-        if (sweep_post(sweep, &server->workers[i].host) < 0)
-            r = -EAGAIN;
-    sweep_unref(sweep);
+        if (renew(&server->workers[i].host, tls) < 0)
+            r = -ENOMEM;
     return r;
 }
 

@@ -66,7 +66,8 @@ struct grpc_outcome {
 /* What the layer refuses by itself and a client may want to tell apart by more than the status. */
 enum grpc_refusal {
     GRPC_REFUSAL_UNKNOWN_METHOD, /* UNIMPLEMENTED */
-    GRPC_REFUSAL_NOBODY,         /* UNAUTHENTICATED: the certificate names no principal */
+    GRPC_REFUSAL_NOBODY,         /* UNAUTHENTICATED: the certificate names no principal, or not any
+                                    more */
     GRPC_REFUSAL_TOO_MANY,       /* RESOURCE_EXHAUSTED: connections or streams of one principal */
     GRPC_REFUSAL_TOO_LARGE,      /* RESOURCE_EXHAUSTED: the request message */
 };
@@ -165,26 +166,21 @@ static inline void grpc_server_freep(struct grpc_server **server)
 void grpc_server_drain(struct grpc_server *server, usec_t deadline);
 int grpc_server_drained_fd(const struct grpc_server *server);
 
-/* The context for connections that come from now on; a reference is taken. */
-void grpc_server_set_tls(struct grpc_server *server, struct tls_context *tls);
+/*
+ * The context for connections that come from now on; a reference is taken. Those that are open are
+ * judged by it within moments: who isn't welcome any more, because its certificate was revoked or
+ * its CA is gone, has its calls ended as UNAUTHENTICATED, and its connection by GOAWAY. (Who
+ * expires fares the same without being asked for.) Returns 0, or -ENOMEM when not every thread
+ * could be told: newcomers are judged by it, but call it again for the others.
+ */
+int grpc_server_set_tls(struct grpc_server *server, struct tls_context *tls);
 
-/* What a predicate sees of a connection; borrowed. */
+/* Whose connection a call came by; borrowed. */
 struct grpc_peer {
     const struct identity *identity;
-    const struct tls_session *session; /* for tls_session_check_peer() */
-    const char *address;               /* "127.0.0.1:4711" */
+    const struct tls_session *session;
+    const char *address; /* "127.0.0.1:4711" */
 };
-
-/*
- * Closes every authenticated connection that `matches` says true of, within moments: its calls end
- * as cancelled, the peer gets GOAWAY. The predicate runs on the connection threads, several at a
- * time; `done(arg)` (NULL: nobody asks) is called once when it will not be called again, perhaps
- * before this returns. Returns 0; -EAGAIN when not every thread could be told, for lack of memory:
- * `done` is called all the same, so do it again; -ENOMEM: nothing happened.
- */
-int grpc_server_close_where(struct grpc_server *server,
-                            bool (*matches)(const struct grpc_peer *peer, void *arg),
-                            void (*done)(void *arg), void *arg);
 
 struct grpc_server_counts {
     unsigned connections;

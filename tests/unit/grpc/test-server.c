@@ -33,7 +33,8 @@
 static char *directory;
 static struct tls_context *server_tls, *client_tls;
 static struct echo_server echo;
-static struct forged ca;
+static struct forged ca, alice, stranger;
+static char *server_ca, *server_cert, *server_key;
 
 static usec_t in_seconds(unsigned seconds)
 {
@@ -52,35 +53,40 @@ static usec_t in_seconds(unsigned seconds)
 
 static int set_up_certificates(void **state)
 {
-    struct forged server, client;
+    struct forged server;
     struct tls_server_options server_options = {0};
     struct tls_client_options client_options = {0};
     struct error err;
 
     ca = forge_authority("test ca", NULL);
     server = forge_server(&ca);
-    client = forge_client(&ca);
+    alice = forge_client(&ca);
+    stranger = forge_client(&ca);
     directory = forge_make_directory();
-    _cleanup_free_ char *ca_file = forge_write_certificates(directory, "ca", &ca, NULL);
-    _cleanup_free_ char *cert = forge_write_certificates(directory, "cert", &server, NULL);
-    _cleanup_free_ char *key = forge_write_key(directory, "key", &server, NULL);
-    _cleanup_free_ char *client_cert = forge_write_certificates(directory, "alice", &client, NULL);
-    _cleanup_free_ char *client_key = forge_write_key(directory, "alice-key", &client, NULL);
-    server_options.cert = cert;
-    server_options.key = key;
-    server_options.client_ca = ca_file;
+    server_ca = forge_write_certificates(directory, "ca", &ca, NULL);
+    server_cert = forge_write_certificates(directory, "cert", &server, NULL);
+    server_key = forge_write_key(directory, "key", &server, NULL);
+    _cleanup_free_ char *client_cert = forge_write_certificates(directory, "alice", &alice, NULL);
+    _cleanup_free_ char *client_key = forge_write_key(directory, "alice-key", &alice, NULL);
+    server_options.cert = server_cert;
+    server_options.key = server_key;
+    server_options.client_ca = server_ca;
     client_options.cert = client_cert;
     client_options.key = client_key;
-    client_options.ca = ca_file;
+    client_options.ca = server_ca;
     assert_int_equal(tls_context_new_server(&server_options, &server_tls, &err), 0);
     assert_int_equal(tls_context_new_client(&client_options, &client_tls, &err), 0);
-    forged_done(&client);
     forged_done(&server);
     return 0;
 }
 
 static int tear_down_certificates(void **state)
 {
+    forged_done(&alice);
+    forged_done(&stranger);
+    free(server_ca);
+    free(server_cert);
+    free(server_key);
     server_tls = tls_context_unref(server_tls);
     client_tls = tls_context_unref(client_tls);
     forged_done(&ca);
@@ -339,34 +345,64 @@ static void test_slow_readers_do_not_stop_each_other(void **state)
     assert_int_equal(grpc_client_call_result(idle)->status, GRPC_STATUS_OK);
 }
 
-static bool is_alice(const struct grpc_peer *peer, void *arg)
+/* Lists `who` as revoked by the CA, and has the server read that. */
+static void reload_with_revoked(const struct forged *who)
 {
-    return strcmp(peer->identity->principal, arg) == 0;
+    struct tls_server_options options = {
+        .cert = server_cert, .key = server_key, .client_ca = server_ca};
+    _cleanup_free_ char *crl =
+        forge_write_revocations(directory, "crl", forge_revocation(&ca, who, 3600), NULL);
+    _cleanup_tls_context_ struct tls_context *newer = NULL;
+    struct error err;
+
+    options.crl = crl;
+    assert_int_equal(tls_context_new_server(&options, &newer, &err), 0);
+    assert_int_equal(grpc_server_set_tls(echo.server, newer), 0);
 }
 
-static atomic_uint sweeps;
-
-static void on_swept(void *arg)
-{
-    atomic_fetch_add(&sweeps, 1);
-}
-
-static void test_close_where_cuts_who_matches(void **state)
+static void test_set_tls_ends_the_calls_of_the_revoked(void **state)
 {
     _cleanup_(grpc_channel_freep) struct grpc_channel *channel = connect_channel();
-    _cleanup_(grpc_client_call_freep) struct grpc_client_call *call =
+    _cleanup_(grpc_client_call_freep) struct grpc_client_call *waiting =
         start_call(channel, "/test.Echo/Silent", "");
-    char bob[] = "bob", alice[] = "alice";
+    _cleanup_(grpc_client_call_freep) struct grpc_client_call *streaming =
+        start_call(channel, "/test.Echo/Tick", "1000000");
     unsigned count;
 
+    wait_until(atomic_load(&echo.requests) == 2);
+    reload_with_revoked(&stranger);
+    _cleanup_buffer_ struct buffer response = {0};
+    _cleanup_grpc_result_ struct grpc_result result =
+        call_unary(channel, "/test.Echo/Unary", "still welcome", 0, &response);
+
+    assert_int_equal(result.status, GRPC_STATUS_OK);
+    reload_with_revoked(&alice);
+    read_stream(waiting, &count);
+    assert_int_equal(grpc_client_call_result(waiting)->status, GRPC_STATUS_UNAUTHENTICATED);
+    assert_non_null(
+        strstr(grpc_client_call_result(waiting)->message, "was revoked by \"CN=test ca\""));
+    read_stream(streaming, &count);
+    assert_int_equal(grpc_client_call_result(streaming)->status, GRPC_STATUS_UNAUTHENTICATED);
+    wait_until(atomic_load(&echo.closed) == 3);
+    while (!grpc_channel_is_closing(channel))
+        grpc_channel_wait(channel, in_seconds(20), FD_NONE, NULL);
+}
+
+/* Its windows are full: trailers would have to wait for it. */
+static void test_set_tls_does_not_wait_for_who_does_not_read(void **state)
+{
+    _cleanup_(grpc_channel_freep) struct grpc_channel *channel = connect_channel();
+    _cleanup_(grpc_client_call_freep) struct grpc_client_call *idle =
+        start_call(channel, "/test.Echo/Stream", "100000 65536");
+
     wait_until(atomic_load(&echo.requests) == 1);
-    assert_int_equal(grpc_server_close_where(echo.server, is_alice, on_swept, bob), 0);
-    wait_until(atomic_load(&sweeps) == 1);
-    assert_int_equal(atomic_load(&echo.closed), 0);
-    assert_int_equal(grpc_server_close_where(echo.server, is_alice, on_swept, alice), 0);
-    read_stream(call, &count);
-    assert_int_equal(grpc_client_call_result(call)->status, GRPC_STATUS_UNAVAILABLE);
+    while (grpc_channel_wait(channel, clock_boot() + 20 * USEC_PER_MSEC, FD_NONE, NULL) == 0)
+        ;
+    reload_with_revoked(&alice);
+    while (!grpc_channel_is_closing(channel))
+        grpc_channel_wait(channel, in_seconds(20), FD_NONE, NULL);
     wait_until(atomic_load(&echo.closed) == 1);
+    assert_int_equal(atomic_load(&echo.last_status), GRPC_STATUS_UNAUTHENTICATED);
 }
 
 static void test_drain_lets_calls_end(void **state)
@@ -666,7 +702,8 @@ int main(void)
         on_server(test_lost_connection_closes_its_calls),
         on_server(test_server_end_makes_calls_unavailable),
         on_server(test_slow_readers_do_not_stop_each_other),
-        on_server(test_close_where_cuts_who_matches),
+        on_server(test_set_tls_ends_the_calls_of_the_revoked),
+        on_server(test_set_tls_does_not_wait_for_who_does_not_read),
         on_server(test_drain_lets_calls_end),
         on_server(test_limit_of_connections_refuses),
         on_server(test_post_to_a_call_that_is_gone_is_safe),
