@@ -261,6 +261,34 @@ const char *quantity_format_size(uint64_t bytes, char text[static QUANTITY_TEXT_
     return text;
 }
 
+/* The largest of the units of this kind that divides the size; *ret_count: how many of them. */
+static unsigned largest_unit(uint64_t bytes, uint64_t step, uint64_t *ret_count)
+{
+    unsigned unit = 0;
+
+    while (unit < 4 && bytes > 0 && bytes % step == 0) {
+        bytes /= step;
+        unit++;
+    }
+    *ret_count = bytes;
+    return unit;
+}
+
+const char *quantity_format_exact(uint64_t bytes, char text[static QUANTITY_TEXT_MAX])
+{
+    static const char *const decimal[] = {"B", "kB", "MB", "GB", "TB"};
+    static const char *const binary[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    uint64_t decimals, binaries;
+    unsigned decimal_unit = largest_unit(bytes, 1000, &decimals);
+    unsigned binary_unit = largest_unit(bytes, 1024, &binaries);
+    bool is_binary = binary_unit > decimal_unit;
+
+    snprintf(text, QUANTITY_TEXT_MAX, "%llu%s",
+             (unsigned long long)(is_binary ? binaries : decimals),
+             is_binary ? binary[binary_unit] : decimal[decimal_unit]);
+    return text;
+}
+
 const char *quantity_format_count(double count, char text[static QUANTITY_TEXT_MAX])
 {
     static const char *const suffixes[] = {"", "k", "M", "G", "T"};

@@ -29,6 +29,10 @@ int quantity_parse_unsigned(const char *text, uint64_t max, uint64_t *ret, struc
 #define QUANTITY_TEXT_MAX 32
 const char *quantity_format_size(uint64_t bytes, char text[static QUANTITY_TEXT_MAX]);
 
+/* "512MiB", "50MB", "1234567B": a size that somebody has set, exactly, in the largest unit of which
+ * it is a whole number; a power of 1000 where one of each kind would do. */
+const char *quantity_format_exact(uint64_t bytes, char text[static QUANTITY_TEXT_MAX]);
+
 /* "2.37k", "15", "1.2M": a count, powers of 1000, at most three significant digits. */
 const char *quantity_format_count(double count, char text[static QUANTITY_TEXT_MAX]);
 

@@ -118,9 +118,9 @@ const char *limit_text(const char *name, uint64_t value, char text[static LIMIT_
         snprintf(text, LIMIT_TEXT_MAX, "%s", value ? "the whole job" : "one process");
     else if (strstr(name, "memory") || strstr(name, "swap") || strstr(name, "core") ||
              strstr(name, "output"))
-        snprintf(text, LIMIT_TEXT_MAX, "%s", quantity_format_size(value, quantity));
+        snprintf(text, LIMIT_TEXT_MAX, "%s", quantity_format_exact(value, quantity));
     else if (strstr(name, "bps"))
-        snprintf(text, LIMIT_TEXT_MAX, "%s/s", quantity_format_size(value, quantity));
+        snprintf(text, LIMIT_TEXT_MAX, "%s/s", quantity_format_exact(value, quantity));
     else
         snprintf(text, LIMIT_TEXT_MAX, "%llu", (unsigned long long)value);
     return text;

@@ -137,7 +137,7 @@ static char *sentence_of_oom(const struct outcome *outcome)
     if (outcome->usage.oom == 0)
         return strdup("killed because the host ran out of memory");
     return text_format("killed at its memory limit of %s",
-                       quantity_format_size(outcome->limits.value[LIMIT_MEMORY_MAX], size));
+                       quantity_format_exact(outcome->limits.value[LIMIT_MEMORY_MAX], size));
 }
 
 static char *sentence_of_cpu_time(const struct outcome *outcome)

@@ -100,7 +100,7 @@ def test_more_than_the_class_gives_is_refused(alice, probe):
 
 def test_limits_are_shown_as_in_force(hoist, limited):
     shown = hoist("status", limited.name, check=0).stdout
-    assert f"memory_max 67.1MB: in force (memory.max {64 * MIB})" in shown
+    assert f"memory_max 64MiB: in force (memory.max {64 * MIB})" in shown
     assert "NOT in force" not in shown
 
 

@@ -16,7 +16,7 @@ TOO_MUCH = str(256 * MIB)
 def test_command_beyond_its_limit_is_oom_killed(alice, probe):
     job = alice.run(probe, "out", "begun", "err", "too", "memory", TOO_MUCH, limits=LIMIT)
     assert ending(job) == ("FAILED", "OOM_KILLED", None, 9)
-    assert job.error == "killed at its memory limit of 33.6MB"
+    assert job.error == "killed at its memory limit of 32MiB"
     assert 0 < job.usage.memory_peak <= 32 * MIB
     output = alice.output(job)
     assert (output.stdout, output.stderr) == (b"begun\n", b"too\n")

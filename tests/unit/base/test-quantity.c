@@ -117,6 +117,16 @@ static void test_quantity_formats_have_three_digits_at_most(void **unused)
     assert_string_equal(quantity_format_size(32000000, text), "32MB");
     assert_string_equal(quantity_format_size(1500000000, text), "1.5GB");
     assert_string_equal(quantity_format_size(812, text), "812B");
+    assert_string_equal(quantity_format_exact(0, text), "0B");
+    assert_string_equal(quantity_format_exact(812, text), "812B");
+    assert_string_equal(quantity_format_exact(UINT64_C(512) << 20, text), "512MiB");
+    assert_string_equal(quantity_format_exact(UINT64_C(1) << 30, text), "1GiB");
+    assert_string_equal(quantity_format_exact(UINT64_C(3) << 29, text), "1536MiB");
+    assert_string_equal(quantity_format_exact(512000000, text), "512MB");
+    assert_string_equal(quantity_format_exact(10240000, text), "10240kB");
+    assert_string_equal(quantity_format_exact(1234567, text), "1234567B");
+    assert_string_equal(quantity_format_exact(UINT64_C(3) << 50, text), "3072TiB");
+    assert_string_equal(quantity_format_exact(UINT64_MAX, text), "18446744073709551615B");
     assert_string_equal(quantity_format_size(999999, text), "1MB");
     assert_string_equal(quantity_format_count(2370, text), "2.37k");
     assert_string_equal(quantity_format_count(15, text), "15");
