@@ -25,7 +25,7 @@ struct api_error;
 #define START_JOB_LABEL_VALUE_MAX 256
 #define START_JOB_REQUEST_ID_MAX  64
 #define START_JOB_CLASS_MAX       63
-#define START_JOB_OUTPUT_CAP_MIN  (UINT64_C(1) << 20) /* less holds no index worth having */
+#define START_JOB_OUTPUT_CAP_MIN  UINT64_C(1048576) /* less holds no index worth having */
 #define START_JOB_OUTPUT_CAP_MAX  (UINT64_C(1) << 60)
 #define START_JOB_ISSUES_MAX      16
 
