@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli/message-emit.h"
 #include "cli/session.h"
-#include "cli/show-job.h"
+#include "cli/show-limits.h"
 
 static void line(const char *key, const char *text)
 {
@@ -17,54 +17,11 @@ static void line(const char *key, const char *text)
 
 static void show_class(const Hoist__V1__ClassInfo *class)
 {
-    static const char *const names[] = {
-        "cpu_millis",
-        "cpu_period_usec",
-        "cpu_weight",
-        "cpu_time_usec",
-        "memory_max",
-        "memory_high",
-        "swap_max",
-        "oom_group",
-        "pids_max",
-        "io_weight",
-        "io_read_bps",
-        "io_write_bps",
-        "io_read_iops",
-        "io_write_iops",
-        "open_files",
-        "core_size",
-        "memory_low",
-        "memory_reserved",
-        "cpu_reserved_millis",
-    };
     _cleanup_free_ char *name = utf8_escape(class->name);
-    char text[LIMIT_TEXT_MAX];
 
-    printf("class %-12s", name ? name : "");
-    for (size_t i = 0; class->limits && i < ARRAY_SIZE(names); i++) {
-        uint64_t value;
-
-        if (api_limits_get(class->limits, names[i], &value) == 1)
-            printf(" %s=%s", names[i], limit_text(names[i], value, text));
-    }
-    if (class->output_cap)
-        printf(" output_cap=%s output_policy=%s",
-               limit_text("output_cap", class->output_cap->value, text),
-               output_policy_text(class->output_policy));
+    printf("class %-12s ", name ? name : "");
+    show_class_limits(class);
     putchar('\n');
-}
-
-static void show_support(const Hoist__V1__GetInfoResponse *info)
-{
-    for (size_t i = 0; i < info->n_limits; i++) {
-        const Hoist__V1__LimitSupport *limit = info->limits[i];
-        _cleanup_free_ char *name = utf8_escape(limit->name), *detail = utf8_escape(limit->detail);
-
-        printf("%-14s %-14s %s%s%s\n", i == 0 ? "limits" : "", name ? name : "",
-               limit->enforceable ? "enforceable" : "NOT enforceable",
-               detail && detail[0] ? ": " : "", detail ? detail : "");
-    }
 }
 
 static void show_reserved(const Hoist__V1__GetInfoResponse *info)
@@ -97,7 +54,7 @@ static void show_info(const Hoist__V1__GetInfoResponse *info)
     for (size_t i = 0; i < info->n_classes; i++)
         show_class(info->classes[i]);
     line("unenforced", info->unenforced_limits);
-    show_support(info);
+    show_limit_support(info);
     for (size_t i = 0; i < info->n_degradations; i++)
         line(i == 0 ? "degraded" : "", info->degradations[i]);
 }

@@ -6,6 +6,7 @@
 #include "cli/job-flags.h"
 #include "cli/session.h"
 #include "cli/show-job.h"
+#include "cli/show-limits.h"
 
 int cmd_start(struct session *session)
 {
@@ -24,6 +25,7 @@ int cmd_start(struct session *session)
     printf("%s\n", job_id(job));
     for (size_t i = 0; i < job->n_limits && !session->arguments.quiet; i++)
         if (!job->limits[i]->enforced)
-            tell("the limit %s is not in force: %s", job->limits[i]->name, job->limits[i]->detail);
+            tell("the limit \"%s\" is not in force: %s", limit_words(job->limits[i]->name),
+                 job->limits[i]->detail);
     return EXIT_OK;
 }

@@ -215,13 +215,10 @@ static int parse_limit(const char *name, const char *text, uint64_t *ret, struct
 
 static int no_such_limit(const char *text, struct error *err)
 {
-    char names[ERROR_TEXT_MAX] = "";
-    size_t used = 0;
-
-    for (unsigned i = 0; i < hoist__v1__limits__descriptor.n_fields && used < sizeof(names); i++)
-        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
-                                 hoist__v1__limits__descriptor.fields[i].name);
-    return error_set(err, -EINVAL, "--limit %.40s: write NAME=VALUE with one of %s", text, names);
+    return error_set(err, -EINVAL,
+                     "--limit %.40s: write NAME=VALUE, as in memory_high=48MiB; hoist(1) lists the "
+                     "names",
+                     text);
 }
 
 static int put_named_limits(const struct arguments *arguments, Hoist__V1__JobSpec *spec,

@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "cli/message-emit.h"
 #include "cli/session.h"
+#include "cli/show-limits.h"
 #include "cli/show-usage.h"
 
 /* What else an agent may send in its place isn't shown: ids go to terminals and into scripts. */
@@ -105,32 +106,6 @@ const char *job_end_text(const Hoist__V1__Job *job, char text[static JOB_END_TEX
     return text;
 }
 
-const char *limit_text(const char *name, uint64_t value, char text[static LIMIT_TEXT_MAX])
-{
-    char quantity[QUANTITY_TEXT_MAX];
-
-    if (strstr(name, "_millis"))
-        snprintf(text, LIMIT_TEXT_MAX, "%llu.%llu%%", (unsigned long long)(value / 10),
-                 (unsigned long long)(value % 10));
-    else if (strstr(name, "_usec"))
-        snprintf(text, LIMIT_TEXT_MAX, "%s", quantity_format_duration(value, quantity));
-    else if (strcmp(name, "oom_group") == 0)
-        snprintf(text, LIMIT_TEXT_MAX, "%s", value ? "the whole job" : "one process");
-    else if (strstr(name, "memory") || strstr(name, "swap") || strstr(name, "core") ||
-             strstr(name, "output"))
-        snprintf(text, LIMIT_TEXT_MAX, "%s", quantity_format_exact(value, quantity));
-    else if (strstr(name, "bps"))
-        snprintf(text, LIMIT_TEXT_MAX, "%s/s", quantity_format_exact(value, quantity));
-    else
-        snprintf(text, LIMIT_TEXT_MAX, "%llu", (unsigned long long)value);
-    return text;
-}
-
-const char *output_policy_text(Hoist__V1__OutputPolicy policy)
-{
-    return policy == HOIST__V1__OUTPUT_POLICY__OUTPUT_POLICY_STOP_JOB ? "stop_job" : "keep_ends";
-}
-
 /* ---- lines ---- */
 
 static void line(const char *key, const char *text)
@@ -214,20 +189,6 @@ static void show_output(const Hoist__V1__JobSpec *spec, const Hoist__V1__OutputT
         printf("%-11s for room on the agent's disk, which is full\n", "waits");
     if (output->throttled)
         printf("%-11s to the rate of its output\n", "slowed down");
-}
-
-static void show_limits(const Hoist__V1__Job *job)
-{
-    for (size_t i = 0; i < job->n_limits; i++) {
-        const Hoist__V1__LimitStatus *limit = job->limits[i];
-        _cleanup_free_ char *name = utf8_escape(limit->name), *detail = utf8_escape(limit->detail);
-        char value[LIMIT_TEXT_MAX];
-
-        printf("%-11s %s %s: %s%s%s%s\n", i == 0 ? "limits" : "", name ? name : "",
-               limit_text(limit->name, limit->value, value),
-               limit->enforced ? "in force" : "NOT in force", detail && detail[0] ? " (" : "",
-               detail ? detail : "", detail && detail[0] ? ")" : "");
-    }
 }
 
 static void show_labels(const Hoist__V1__JobSpec *spec)

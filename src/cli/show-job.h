@@ -25,10 +25,3 @@ const char *job_id(const Hoist__V1__Job *job);
 /* Command and arguments as one harmless line that the caller frees; quoted where a shell would need
  * it. NULL: no memory. */
 char *job_command_text(const Hoist__V1__Job *job);
-
-/* A limit as people write it: "512MB", "25%", "4096". */
-#define LIMIT_TEXT_MAX 48
-const char *limit_text(const char *name, uint64_t value, char text[static LIMIT_TEXT_MAX]);
-
-/* What happens at the cap on output: "keep_ends", "stop_job". */
-const char *output_policy_text(Hoist__V1__OutputPolicy policy);

@@ -194,7 +194,7 @@ def test_job_with_a_cap_of_its_own(chosen):
         assert rules(again.jobs.GetJob(name=job.name)) == rules(job)
     assert rules(again.jobs.GetJob(name=running)) == (3 << 20, "STOP_JOB")
     assert "output cap  3MiB, stop_job" in hoist("status", running).stdout
-    assert "output_cap=1MiB output_policy=stop_job" in hoist("info").stdout
+    assert "output 1MiB (stop_job)" in hoist("info").stdout
     again.stop(running, grace=0)
 
 

@@ -100,7 +100,9 @@ def test_more_than_the_class_gives_is_refused(alice, probe):
 
 def test_limits_are_shown_as_in_force(hoist, limited):
     shown = hoist("status", limited.name, check=0).stdout
-    assert f"memory_max 64MiB: in force (memory.max {64 * MIB})" in shown
+    lines = [line.removeprefix("limits").strip() for line in shown.splitlines()]
+    assert f"memory          64MiB         in force (memory.max {64 * MIB})" in lines
+    assert "cpu             25%           in force (cpu.max 125000 500000)" in lines
     assert "NOT in force" not in shown
 
 
