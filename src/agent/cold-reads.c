@@ -105,27 +105,24 @@ struct cold_reads *cold_reads_free(struct cold_reads *reads)
     return NULL;
 }
 
-int cold_reads_fetch(struct cold_reads *reads, const struct output_reader *reader,
-                     struct grpc_call *call, void (*fetched)(struct grpc_call *call, void *unused))
+int cold_reads_fetch(struct cold_reads *reads, struct output_fetch *fetch, struct grpc_call *call,
+                     void (*fetched)(struct grpc_call *call, void *unused))
 {
-    _cleanup_free_ struct cold_read *read = calloc(1, sizeof(*read));
-    int r;
+    struct cold_read *read = calloc(1, sizeof(*read));
 
     if (!read)
         return -ENOMEM;
-    r = output_fetch_init(&read->fetch, reader);
-    if (r < 0)
-        return r;
-    read->fetched = fetched;
     read->ref = grpc_call_ref_new(call);
     if (!read->ref) {
-        output_fetch_done(&read->fetch);
+        free(read);
         return -ENOMEM;
     }
+    read->fetched = fetched;
+    read->fetch = *fetch;
+    fetch->files = OUTPUT_FILES_NULL;
     pthread_mutex_lock(&reads->lock);
     STAILQ_INSERT_TAIL(&reads->asked, read, queue);
     pthread_cond_signal(&reads->changed);
     pthread_mutex_unlock(&reads->lock);
-    (void)TAKE_PTR(read); /* the thread's */
     return 0;
 }

@@ -4,7 +4,7 @@
 struct cold_reads;
 struct error;
 struct grpc_call;
-struct output_reader;
+struct output_fetch;
 
 /*
  * A thread that waits for the disk, so that connection threads don't: output that the page cache
@@ -19,9 +19,8 @@ int cold_reads_new(struct cold_reads **ret, struct error *err);
 struct cold_reads *cold_reads_free(struct cold_reads *reads);
 
 /*
- * Connection thread: has what `reader` reads next fetched, then runs `fetched(call, NULL)` on the
- * call's thread; with a NULL call when that is over. Returns 0, or -ENOMEM, -EMFILE: nothing will
- * run.
+ * Connection thread: has `fetch` (taken on success) fetched, then runs `fetched(call, NULL)` on the
+ * call's thread; with a NULL call when that is over. Returns 0, or -ENOMEM: nothing will run.
  */
-int cold_reads_fetch(struct cold_reads *reads, const struct output_reader *reader,
-                     struct grpc_call *call, void (*fetched)(struct grpc_call *call, void *unused));
+int cold_reads_fetch(struct cold_reads *reads, struct output_fetch *fetch, struct grpc_call *call,
+                     void (*fetched)(struct grpc_call *call, void *unused));

@@ -35,7 +35,10 @@ struct output_source {
     bool heartbeat_due;
     bool is_cold;     /* what comes next is being fetched from the disk … */
     bool was_fetched; /* … and is there now */
-    bool summarised;  /* the last message was made */
+    bool ending;      /* only the summary is left, */
+    bool complete;    /* which says so, */
+    bool summarised;  /* and was made */
+    struct output_totals totals;
     size_t head_size; /* of the last chunk's message: the guess for the next */
 };
 
@@ -112,29 +115,69 @@ static enum grpc_pull put_heartbeat(struct output_source *source, uint8_t *buffe
     return put_message(&response, buffer, ret_size);
 }
 
+/* More is to do before anything can be sent: the thread's other calls have their turn first. */
+static enum grpc_pull output_source_yield(struct output_source *source)
+{
+    source->has_more = true;
+    grpc_timer_set(source->timer, clock_boot());
+    return GRPC_PULL_WAIT;
+}
+
 /* The last message; its totals are the job's, its bytes and checksum are this call's. */
-static enum grpc_pull put_summary(struct output_source *source, bool complete, uint8_t *buffer,
-                                  size_t *ret_size)
+static int output_source_summary(struct output_source *source, bool nowait, uint8_t *buffer,
+                                 size_t *ret_size, struct error *err)
 {
     Hoist__V1__StreamOutputResponse response = HOIST__V1__STREAM_OUTPUT_RESPONSE__INIT;
     Hoist__V1__OutputSummary summary = HOIST__V1__OUTPUT_SUMMARY__INIT;
-    struct output_totals totals = {.end = 0};
-    struct error err = {.code = 0};
+    int r =
+        output_totals_step(output_reader_index_fd(source->reader), nowait, &source->totals, err);
 
-    if (output_totals_update(output_reader_index_fd(source->reader), &totals, &err) < 0) {
-        (void)grpc_call_fail(source->grpc, GRPC_STATUS_DATA_LOSS, err.text, NULL, 0);
-        return GRPC_PULL_END;
+    if (r == -ENODATA) { /* dropped under the scan: what the header says of it is summed instead */
+        source->totals = (struct output_totals){.end = 0};
+        r = 1;
     }
-    summary.complete = complete;
+    if (r < 0)
+        return r;
+    if (r > 0)
+        return output_source_yield(source);
+    summary.complete = source->complete;
     summary.end_offset = output_reader_offset(source->reader);
-    summary.stdout_bytes = totals.stdout_bytes;
-    summary.stderr_bytes = totals.stderr_bytes;
+    summary.stdout_bytes = source->totals.stdout_bytes;
+    summary.stderr_bytes = source->totals.stderr_bytes;
     summary.crc32c = output_reader_crc(source->reader);
     summary.bytes = output_reader_bytes(source->reader);
     response.kind_case = HOIST__V1__STREAM_OUTPUT_RESPONSE__KIND_SUMMARY;
     response.summary = &summary;
     source->summarised = true;
-    return put_message(&response, buffer, ret_size);
+    return (int)put_message(&response, buffer, ret_size);
+}
+
+/* Nothing more is to be read: the summary is next. */
+static int output_source_end(struct output_source *source, bool complete, uint8_t *buffer,
+                             size_t *ret_size, struct error *err)
+{
+    source->ending = true;
+    source->complete = complete;
+    return output_source_summary(source, true, buffer, ret_size, err);
+}
+
+/* Nothing is there now. */
+static int output_source_wait(struct output_source *source, uint8_t *buffer, size_t *ret_size,
+                              struct error *err)
+{
+    usec_t now = clock_wall(), next = HEARTBEAT_INTERVAL;
+
+    if (!source->follower)
+        return output_source_end(source, false, buffer, ret_size, err);
+    if (source->until != USEC_INFINITY) {
+        if (now > source->until + UNTIL_SLACK)
+            return output_source_end(source, false, buffer, ret_size, err);
+        next = MIN(next, source->until + UNTIL_SLACK + 1 - now);
+    }
+    if (source->heartbeat_due)
+        return put_heartbeat(source, buffer, ret_size);
+    grpc_timer_set(source->timer, clock_boot() + next);
+    return GRPC_PULL_WAIT;
 }
 
 static enum grpc_pull fail_reading(struct output_source *source, int code, const struct error *err)
@@ -147,33 +190,6 @@ static enum grpc_pull fail_reading(struct output_source *source, int code, const
         api_error_set(&call->error, HOIST__V1__REASON__REASON_OUTPUT_DAMAGED, "%s", err->text);
     agent_call_refuse(call, source->grpc, &call->error);
     return GRPC_PULL_END;
-}
-
-/* More is to do before anything can be sent: the thread's other calls have their turn first. */
-static enum grpc_pull output_source_yield(struct output_source *source)
-{
-    source->has_more = true;
-    grpc_timer_set(source->timer, clock_boot());
-    return GRPC_PULL_WAIT;
-}
-
-/* Nothing is there now. */
-static enum grpc_pull output_source_wait(struct output_source *source, uint8_t *buffer,
-                                         size_t *ret_size)
-{
-    usec_t now = clock_wall(), next = HEARTBEAT_INTERVAL;
-
-    if (!source->follower)
-        return put_summary(source, false, buffer, ret_size);
-    if (source->until != USEC_INFINITY) {
-        if (now > source->until + UNTIL_SLACK)
-            return put_summary(source, false, buffer, ret_size);
-        next = MIN(next, source->until + UNTIL_SLACK + 1 - now);
-    }
-    if (source->heartbeat_due)
-        return put_heartbeat(source, buffer, ret_size);
-    grpc_timer_set(source->timer, clock_boot() + next);
-    return GRPC_PULL_WAIT;
 }
 
 static void output_fetched(struct grpc_call *grpc, void *unused)
@@ -191,36 +207,37 @@ static void output_fetched(struct grpc_call *grpc, void *unused)
 }
 
 /*
- * Reads without waiting for the disk. -EAGAIN: it has to be waited for, and another thread does;
- * where that can't be asked, for lack of memory or descriptors, this one waits after all. What was
- * fetched is read plainly, so that a cache that can't keep it doesn't send us round for ever.
+ * Another thread waits for what the page cache lacks. false: it can't be asked, for lack of memory
+ * or descriptors.
  */
-static int output_source_read(struct output_source *source, uint8_t *data, size_t room,
-                              struct output_chunk *chunk, struct error *err)
+static bool output_source_fetch(struct output_source *source)
 {
-    int r = output_reader_next(source->reader, !source->was_fetched, data, room, chunk, err);
+    struct output_fetch fetch;
 
-    source->was_fetched = false;
-    if (r != -EAGAIN)
-        return r;
-    source->is_cold = cold_reads_fetch(source->call->agent->cold_reads, source->reader,
-                                       source->grpc, output_fetched) == 0;
-    return source->is_cold ? -EAGAIN
-                           : output_reader_next(source->reader, false, data, room, chunk, err);
+    if (output_fetch_init(&fetch, source->reader) < 0)
+        return false;
+    if (source->ending) {
+        fetch.kind = OUTPUT_FETCH_TOTALS;
+        fetch.totals = source->totals;
+    } else if (source->start.request) {
+        output_start_fetch(&source->start, &fetch);
+    }
+    source->is_cold = cold_reads_fetch(source->call->agent->cold_reads, &fetch, source->grpc,
+                                       output_fetched) == 0;
+    if (!source->is_cold)
+        output_fetch_done(&fetch);
+    return source->is_cold;
 }
 
-static enum grpc_pull output_source_next(struct output_source *source, uint8_t *buffer, size_t room,
-                                         size_t *ret_size)
+static int output_source_read(struct output_source *source, bool nowait, uint8_t *buffer,
+                              size_t room, size_t *ret_size, struct error *err)
 {
     struct output_chunk chunk;
-    struct error err;
-    int r = output_source_read(source, buffer + source->head_size, room - OUTPUT_MESSAGE_HEAD_MAX,
-                               &chunk, &err);
+    int r = output_reader_next(source->reader, nowait, buffer + source->head_size,
+                               room - OUTPUT_MESSAGE_HEAD_MAX, &chunk, err);
 
-    if (r == -EAGAIN)
-        return GRPC_PULL_WAIT;
     if (r < 0)
-        return fail_reading(source, r, &err);
+        return r;
     switch ((enum output_result)r) {
     case OUTPUT_CHUNK:
         *ret_size = output_message_write(&chunk, buffer, source->head_size);
@@ -231,35 +248,60 @@ static enum grpc_pull output_source_next(struct output_source *source, uint8_t *
         return put_gap(&chunk, buffer, ret_size);
     case OUTPUT_COMPLETE:
     case OUTPUT_ENDED:
-        return put_summary(source, r == OUTPUT_COMPLETE, buffer, ret_size);
+        return output_source_end(source, r == OUTPUT_COMPLETE, buffer, ret_size, err);
     case OUTPUT_SKIPPED:
         return output_source_yield(source);
     case OUTPUT_AT_END:
     default:
-        return output_source_wait(source, buffer, ret_size);
+        return output_source_wait(source, buffer, ret_size, err);
     }
 }
 
+/* An enum grpc_pull, or a negative errno; -EAGAIN (`nowait` only): the disk has to be waited for.
+ */
+static int output_source_step(struct output_source *source, bool nowait, uint8_t *buffer,
+                              size_t room, size_t *ret_size, struct error *err)
+{
+    if (source->ending)
+        return output_source_summary(source, nowait, buffer, ret_size, err);
+    if (source->start.request) {
+        int r = output_start_step(&source->start, source->reader, nowait, err);
+
+        if (r < 0)
+            return r;
+        if (r == 0)
+            return output_source_yield(source);
+        nowait = true; /* what was fetched was for the start */
+    }
+    return output_source_read(source, nowait, buffer, room, ret_size, err);
+}
+
+/*
+ * Nothing waits for the disk here but where no other thread can be asked to. What was fetched is
+ * read plainly, so that a cache that can't keep it doesn't send us round for ever.
+ */
 static enum grpc_pull output_source_pull(struct grpc_call *grpc, uint8_t *buffer, size_t room,
                                          size_t *ret_size, void *arg)
 {
     struct output_source *source = arg;
-    struct error err;
+    struct error err = {.code = 0};
+    int r;
 
     (void)grpc;
     if (source->summarised)
         return GRPC_PULL_END;
     if (source->is_cold) /* somebody else's news: the output changed, a timer elapsed */
         return GRPC_PULL_WAIT;
-    if (source->start.request) {
-        int r = output_start_step(&source->start, source->reader, &err);
+    do {
+        bool nowait = !source->was_fetched;
 
-        if (r < 0)
-            return fail_reading(source, r, &err);
-        if (r == 0)
-            return output_source_yield(source);
-    }
-    return output_source_next(source, buffer, room, ret_size);
+        source->was_fetched = false;
+        r = output_source_step(source, nowait, buffer, room, ret_size, &err);
+        if (r == -EAGAIN && output_source_fetch(source))
+            return GRPC_PULL_WAIT;
+        source->was_fetched = r == -EAGAIN;
+    } while (r == -EAGAIN);
+    return r < 0 ? fail_reading(source, r, &err) : (enum grpc_pull)r;
 }
 
 static const struct grpc_source_ops output_source_ops = {.pull = output_source_pull};
@@ -316,7 +358,7 @@ static int output_source_open(struct output_source *source, struct error *err)
     }
     source->until = output_request_time(request->until, USEC_INFINITY);
     output_reader_end(source->reader, source->until);
-    source->start.request = request;
+    output_start_begin(&source->start, request, source->reader);
     /* Who asked for a time or a tail has to hear where that is, also when nothing lies there. */
     source->heartbeat_due = request->start_case != HOIST__V1__STREAM_OUTPUT_REQUEST__START_OFFSET &&
                             request->start_case != HOIST__V1__STREAM_OUTPUT_REQUEST__START__NOT_SET;

@@ -50,12 +50,12 @@ usec_t output_request_time(const Google__Protobuf__Timestamp *field, usec_t othe
     return field && api_timestamp_read(field, &time, NULL) == 0 ? time : otherwise;
 }
 
-static int start_since(const Hoist__V1__StreamOutputRequest *request, struct output_reader *reader,
+static int start_since(const struct output_start *start, struct output_reader *reader, bool nowait,
                        struct error *err)
 {
-    usec_t since = output_request_time(request->since, 0);
+    usec_t since = output_request_time(start->request->since, 0);
     uint64_t offset;
-    int r = output_index_find_time(output_reader_index_fd(reader), false, since, &offset, err);
+    int r = output_index_find_time(output_reader_index_fd(reader), nowait, since, &offset, err);
 
     if (r < 0)
         return r;
@@ -63,41 +63,45 @@ static int start_since(const Hoist__V1__StreamOutputRequest *request, struct out
     return 1;
 }
 
-static int start_tail(struct output_start *start, struct output_reader *reader, struct error *err)
+static int start_tail(struct output_start *start, struct output_reader *reader, bool nowait,
+                      struct error *err)
 {
-    const Hoist__V1__StreamOutputRequest *request = start->request;
-    bool lines = request->start_case == START_CASE(TAIL_LINES);
-    uint64_t offset = 0;
-    int r = 0;
+    uint64_t offset;
+    int r = output_tail_step(&start->tail, nowait, &offset, err);
 
-    if (!start->tail_begun)
-        r = output_tail_begin(&start->tail, output_reader_files(reader),
-                              output_request_streams(request),
-                              lines ? OUTPUT_TAIL_LINES : OUTPUT_TAIL_BYTES,
-                              lines ? request->tail_lines : request->tail_bytes, err);
-    start->tail_begun = r == 0;
-    if (r == 0)
-        r = output_tail_step(&start->tail, &offset, err);
     if (r > 0)
         output_reader_start(reader, offset, 0);
     return r;
 }
 
-int output_start_step(struct output_start *start, struct output_reader *reader, struct error *err)
+void output_start_begin(struct output_start *start, const Hoist__V1__StreamOutputRequest *request,
+                        const struct output_reader *reader)
+{
+    bool lines = request->start_case == START_CASE(TAIL_LINES);
+
+    *start = (struct output_start){.request = request};
+    if (lines || request->start_case == START_CASE(TAIL_BYTES))
+        output_tail_begin(&start->tail, output_reader_files(reader),
+                          output_request_streams(request),
+                          lines ? OUTPUT_TAIL_LINES : OUTPUT_TAIL_BYTES,
+                          lines ? request->tail_lines : request->tail_bytes);
+}
+
+int output_start_step(struct output_start *start, struct output_reader *reader, bool nowait,
+                      struct error *err)
 {
     int r = 1;
 
-    switch ((int)(start->request ? start->request->start_case
-                                 : HOIST__V1__STREAM_OUTPUT_REQUEST__START__NOT_SET)) {
+    switch ((int)start->request->start_case) {
     case START_CASE(OFFSET):
         output_reader_start(reader, start->request->offset, 0);
         break;
     case START_CASE(SINCE):
-        r = start_since(start->request, reader, err);
+        r = start_since(start, reader, nowait, err);
         break;
     case START_CASE(TAIL_LINES):
     case START_CASE(TAIL_BYTES):
-        r = start_tail(start, reader, err);
+        r = start_tail(start, reader, nowait, err);
         break;
     default:
         break;
@@ -105,4 +109,15 @@ int output_start_step(struct output_start *start, struct output_reader *reader, 
     if (r > 0)
         start->request = NULL;
     return r;
+}
+
+void output_start_fetch(const struct output_start *start, struct output_fetch *fetch)
+{
+    if (start->request->start_case == START_CASE(SINCE)) {
+        fetch->kind = OUTPUT_FETCH_TIME;
+        fetch->time = output_request_time(start->request->since, 0);
+    } else {
+        fetch->kind = OUTPUT_FETCH_TAIL;
+        fetch->tail = start->tail;
+    }
 }

@@ -3,6 +3,7 @@
 
 #include "api/message.h"
 #include "base/clock.h"
+#include "output/fetch.h"
 #include "output/reader.h"
 #include "output/tail.h"
 
@@ -25,13 +26,21 @@ usec_t output_request_time(const Google__Protobuf__Timestamp *field, usec_t othe
 /* Plain data; nothing to free. Zeros: begun at offset 0. */
 struct output_start {
     const Hoist__V1__StreamOutputRequest *request; /* borrowed; NULL: nothing is left to find out */
-    bool tail_begun;
     struct output_tail tail;
 };
 
+/* Nothing is looked at yet. */
+void output_start_begin(struct output_start *start, const Hoist__V1__StreamOutputRequest *request,
+                        const struct output_reader *reader);
+
 /*
- * One step of moving the fresh reader to where the request wants it, of a millisecond or so.
- * Returns 1 when that is done, 0: call it again after others had their turn, or a negative errno
- * with a sentence.
+ * While there is a request: one step of moving the fresh reader to where it wants it, of a
+ * millisecond or so. Returns 1 when that is done, 0: call it again after others had their turn, or
+ * a negative errno with a sentence; -EAGAIN (`nowait` only): have what output_start_fetch() says
+ * fetched first.
  */
-int output_start_step(struct output_start *start, struct output_reader *reader, struct error *err);
+int output_start_step(struct output_start *start, struct output_reader *reader, bool nowait,
+                      struct error *err);
+
+/* Turns a fetch of the reader's into one of what the next step looks at. */
+void output_start_fetch(const struct output_start *start, struct output_fetch *fetch);

@@ -15,6 +15,7 @@ int output_fetch_init(struct output_fetch *fetch, const struct output_reader *re
 {
     const struct output_files *files = output_reader_files(reader);
 
+    fetch->kind = OUTPUT_FETCH_CHUNK;
     fetch->offset = output_reader_offset(reader);
     fetch->files.data = fd_duplicate(files->data);
     if (fetch->files.data < 0)
@@ -50,7 +51,7 @@ static void fetch_index(const struct output_fetch *fetch)
                                 &open, NULL);
 }
 
-void output_fetch_run(const struct output_fetch *fetch)
+static void fetch_chunk(const struct output_fetch *fetch)
 {
     uint8_t piece[PIECE];
 
@@ -58,4 +59,36 @@ void output_fetch_run(const struct output_fetch *fetch)
     for (uint64_t at = 0; at < OUTPUT_FETCH_BYTES; at += sizeof(piece))
         if (output_read_at(fetch->files.data, false, piece, sizeof(piece), fetch->offset + at) <= 0)
             return;
+}
+
+static void fetch_tail(const struct output_fetch *fetch)
+{
+    struct output_tail tail = fetch->tail;
+    uint64_t offset;
+
+    tail.files = fetch->files;
+    (void)output_tail_step(&tail, false, &offset, NULL);
+}
+
+void output_fetch_run(const struct output_fetch *fetch)
+{
+    struct output_totals totals;
+    uint64_t offset;
+
+    switch (fetch->kind) {
+    case OUTPUT_FETCH_TIME:
+        (void)output_index_find_time(fetch->files.index, false, fetch->time, &offset, NULL);
+        break;
+    case OUTPUT_FETCH_TAIL:
+        fetch_tail(fetch);
+        break;
+    case OUTPUT_FETCH_TOTALS:
+        totals = fetch->totals;
+        (void)output_totals_step(fetch->files.index, false, &totals, NULL);
+        break;
+    case OUTPUT_FETCH_CHUNK:
+    default:
+        fetch_chunk(fetch);
+        break;
+    }
 }

@@ -3,26 +3,45 @@
 
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "output/files.h"
+#include "output/tail.h"
+#include "output/totals.h"
 
 /*
- * What a reader will read next, for a thread that may wait for the disk: after it has been fetched,
- * output_reader_next() with `nowait` finds it in the page cache. The reader itself stays where it
- * is, with its owner.
+ * What somebody who must not wait for the disk will look at next, for a thread that may wait: it
+ * takes the same step, and throws the result away. Afterwards the first one finds in the page cache
+ * what it got -EAGAIN for. A fetch has descriptors of its own and may outlive the reader.
  */
 
 struct output_reader;
 
-struct output_fetch {
-    struct output_files files; /* duplicates; owned */
-    uint64_t offset;
+enum output_fetch_kind {
+    OUTPUT_FETCH_CHUNK,  /* output_reader_next() */
+    OUTPUT_FETCH_TIME,   /* output_index_find_time() */
+    OUTPUT_FETCH_TAIL,   /* output_tail_step() */
+    OUTPUT_FETCH_TOTALS, /* output_totals_step() */
 };
 
-/* Returns 0 or a negative errno of dup(2). */
+struct output_fetch {
+    struct output_files files; /* duplicates; owned */
+    enum output_fetch_kind kind;
+    union {
+        uint64_t offset; /* CHUNK */
+        usec_t time;     /* TIME */
+        struct output_tail tail;
+        struct output_totals totals;
+    };
+};
+
+/*
+ * What `reader` gives next; who wants something else changes `kind` and what belongs to it. Returns
+ * 0 or a negative errno of dup(2).
+ */
 int output_fetch_init(struct output_fetch *fetch, const struct output_reader *reader);
 void output_fetch_done(struct output_fetch *fetch);
 
-/* Reads the part of the index and the next OUTPUT_FETCH_BYTES of data; may block. What can't be
- * read is left to the reader, which will find out and say so. */
+/* May block. Of data OUTPUT_FETCH_BYTES are read ahead. What can't be read is left to who asked,
+ * who will find out and say so. */
 #define OUTPUT_FETCH_BYTES (1024 * 1024)
 void output_fetch_run(const struct output_fetch *fetch);

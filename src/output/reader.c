@@ -34,6 +34,7 @@ struct output_reader {
     usec_t since; /* entries before it are passed until one is not; 0: give out everything */
     usec_t until;
 
+    bool begun;        /* `header` was read */
     bool placed;       /* `position` is right for `offset` */
     uint64_t position; /* in the index */
     struct output_entry cache[READER_CACHE];
@@ -59,16 +60,10 @@ struct reader_run {
 int output_reader_open(struct output_files *files, uint64_t offset, unsigned streams,
                        unsigned flags, struct output_reader **ret, struct error *err)
 {
-    _cleanup_free_ struct output_reader *reader = NULL;
-    int r;
+    struct output_reader *reader = calloc(1, sizeof(*reader));
 
-    reader = calloc(1, sizeof(*reader));
     if (!reader)
         return error_set(err, -ENOMEM, "no memory");
-    r = output_index_header(files->index, false, &reader->header, err);
-    if (r < 0)
-        return r;
-
     if (streams & OUTPUT_STREAM_BIT(OUTPUT_STREAM_STDOUT))
         streams |= OUTPUT_STREAM_BIT(OUTPUT_STREAM_MERGED);
     reader->streams = streams;
@@ -76,7 +71,7 @@ int output_reader_open(struct output_files *files, uint64_t offset, unsigned str
     reader->offset = offset;
     reader->until = USEC_INFINITY;
     reader->files = output_files_take(files);
-    *ret = TAKE_PTR(reader);
+    *ret = reader;
     return 0;
 }
 
@@ -111,6 +106,17 @@ static void reader_move(struct output_reader *reader, uint64_t offset)
 {
     reader->offset = offset;
     reader->entry_crc_known = false;
+}
+
+/* Before anything else of the files is looked at. */
+static int reader_begin(struct output_reader *reader, bool nowait, struct error *err)
+{
+    int r = 0;
+
+    if (!reader->begun)
+        r = output_index_header(reader->files.index, nowait, &reader->header, err);
+    reader->begun = r == 0;
+    return r;
 }
 
 static bool reader_in_gap(const struct output_reader *reader)
@@ -325,8 +331,10 @@ static int reader_step(struct output_reader *reader, bool nowait, void *buffer, 
 {
     const struct output_entry *entry = NULL;
     struct reader_run run;
-    int r;
+    int r = reader_begin(reader, nowait, err);
 
+    if (r < 0)
+        return r;
     if (reader_in_gap(reader))
         return reader_pass_gap(reader, chunk);
     r = reader_place(reader, nowait, err);
@@ -408,9 +416,4 @@ uint64_t output_reader_bytes(const struct output_reader *reader)
 uint32_t output_reader_crc(const struct output_reader *reader)
 {
     return reader->crc;
-}
-
-const struct output_header *output_reader_header(const struct output_reader *reader)
-{
-    return &reader->header;
 }

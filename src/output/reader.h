@@ -34,8 +34,8 @@ enum output_reader_flags {
 /*
  * Starts at `offset` (of all streams' bytes together). `streams` are OUTPUT_STREAM_BIT()s; a merged
  * job's bytes are chosen by MERGED or STDOUT. An offset beyond the end is waited for while the job
- * writes. The descriptors are taken on success. Returns 0, -ENOMEM, -EBADMSG, -EPROTO or another
- * negative errno, with a sentence.
+ * writes. Nothing is looked at yet. The descriptors are taken on success. Returns 0, or -ENOMEM
+ * with a sentence.
  */
 int output_reader_open(struct output_files *files, uint64_t offset, unsigned streams,
                        unsigned flags, struct output_reader **ret, struct error *err);
@@ -81,9 +81,10 @@ struct output_chunk {
  *
  * Returns an enum output_result, or: -EAGAIN (`nowait` only): the page cache doesn't hold it; call
  * again without `nowait` where waiting for the disk harms nobody. -EBADMSG: index or data are
- * damaged; the sentence says where. -ERANGE: the job is complete and ends before the offset that
- * was asked for. Other errors are of reading. After an error but -EAGAIN the reader is only good
- * for closing. Every entry that is read from its first byte on is checked against its CRC.
+ * damaged; the sentence says where. -EPROTO: the index is of another version. -ERANGE: the job is
+ * complete and ends before the offset that was asked for. Other errors are of reading. After an
+ * error but -EAGAIN the reader is only good for closing. Every entry that is read from its first
+ * byte on is checked against its CRC.
  */
 int output_reader_next(struct output_reader *reader, bool nowait, void *buffer, size_t size,
                        struct output_chunk *ret_chunk, struct error *err);
@@ -100,6 +101,3 @@ uint64_t output_reader_offset(const struct output_reader *reader);
 /* Number and CRC-32C of all bytes given out so far, in order. */
 uint64_t output_reader_bytes(const struct output_reader *reader);
 uint32_t output_reader_crc(const struct output_reader *reader);
-
-/* What the index's header says; the gap as of the last call of output_reader_next(). */
-const struct output_header *output_reader_header(const struct output_reader *reader);

@@ -17,38 +17,41 @@
  */
 #define TAIL_READ_SIZE 8192U
 
-int output_tail_begin(struct output_tail *tail, const struct output_files *files, unsigned streams,
-                      enum output_tail_unit unit, uint64_t count, struct error *err)
+void output_tail_begin(struct output_tail *tail, const struct output_files *files, unsigned streams,
+                       enum output_tail_unit unit, uint64_t count)
 {
-    struct output_tail begun = {.files = *files, .unit = unit, .left = count};
+    if (streams & OUTPUT_STREAM_BIT(OUTPUT_STREAM_STDOUT))
+        streams |= OUTPUT_STREAM_BIT(OUTPUT_STREAM_MERGED);
+    *tail = (struct output_tail){.files = *files, .unit = unit, .left = count, .streams = streams};
+}
+
+/* Looks where the output ends now. */
+static int tail_find_end(struct output_tail *tail, bool nowait, struct error *err)
+{
     struct output_header header;
     struct output_entry last;
     unsigned there;
     bool open;
-    int r;
+    int r = output_index_header(tail->files.index, nowait, &header, err);
 
-    if (streams & OUTPUT_STREAM_BIT(OUTPUT_STREAM_STDOUT))
-        streams |= OUTPUT_STREAM_BIT(OUTPUT_STREAM_MERGED);
-    begun.streams = streams;
-    r = output_index_header(files->index, false, &header, err);
     if (r == 0)
-        r = output_index_count(files->index, &begun.position, err);
+        r = output_index_count(tail->files.index, &tail->position, err);
     if (r < 0)
         return r;
-    begun.gap = header.gap;
+    tail->gap = header.gap;
     /* One that is just being written is not there yet; the one before it is whole. */
-    for (unsigned tries = 0; begun.position > 0 && tries < 2; tries++) {
-        r = output_index_read(files->index, false, begun.position - 1, &last, 1, &there, &open,
-                              err);
+    for (unsigned tries = 0; tail->position > 0 && tries < 2; tries++) {
+        r = output_index_read(tail->files.index, nowait, tail->position - 1, &last, 1, &there,
+                              &open, err);
         if (r < 0)
             return r;
         if (there > 0) {
-            begun.end = last.end;
+            tail->end = last.end;
             break;
         }
-        begun.position--;
+        tail->position--;
     }
-    *tail = begun;
+    tail->end_found = true;
     return 0;
 }
 
@@ -57,15 +60,15 @@ int output_tail_begin(struct output_tail *tail, const struct output_files *files
  * those that were dropped. Returns 0 (none: the last one is just being written, try again), 1 when
  * only dropped ones are left, or a negative errno.
  */
-static int tail_load(struct output_tail *tail, struct output_entry *entries, unsigned *ret_count,
-                     struct error *err)
+static int tail_load(struct output_tail *tail, bool nowait, struct output_entry *entries,
+                     unsigned *ret_count, struct error *err)
 {
     uint64_t first = tail->position > TAIL_STEP_ENTRIES ? tail->position - TAIL_STEP_ENTRIES : 0;
     unsigned count;
     bool open;
 
     while (first < tail->position) {
-        int r = output_index_read(tail->files.index, false, first, entries,
+        int r = output_index_read(tail->files.index, nowait, first, entries,
                                   (unsigned)(tail->position - first), &count, &open, err);
 
         if (r == -ENODATA) {
@@ -104,8 +107,9 @@ static int tail_count_lines(struct output_tail *tail, uint64_t start, const uint
     return 0;
 }
 
-static int tail_search_lines(struct output_tail *tail, const struct output_entry *entry,
-                             uint64_t *ret_offset, struct error *err)
+static int tail_search_lines(struct output_tail *tail, bool nowait,
+                             const struct output_entry *entry, uint64_t *ret_offset,
+                             struct error *err)
 {
     uint64_t start = output_entry_start(entry), end = entry->end;
     uint8_t bytes[TAIL_READ_SIZE];
@@ -113,12 +117,13 @@ static int tail_search_lines(struct output_tail *tail, const struct output_entry
 
     while (r == 0 && end > start) {
         uint64_t from = end - start > sizeof(bytes) ? end - sizeof(bytes) : start;
-        ssize_t n = output_read_at(tail->files.data, false, bytes, (size_t)(end - from), from);
+        ssize_t n = output_read_at(tail->files.data, nowait, bytes, (size_t)(end - from), from);
 
         if (n < 0)
             return error_set(err, (int)n, "can't read the output: %s", strerror((int)-n));
-        if ((uint64_t)n != end - from)
-            return error_set(err, -EBADMSG, "the output ends before byte %llu, its index later",
+        if ((uint64_t)n != end - from) /* without waiting a read may be short for want of pages */
+            return error_set(err, nowait ? -EAGAIN : -EBADMSG,
+                             "the output ends before byte %llu, its index later",
                              (unsigned long long)end);
         r = tail_count_lines(tail, from, bytes, (size_t)n, ret_offset);
         end = from;
@@ -126,13 +131,13 @@ static int tail_search_lines(struct output_tail *tail, const struct output_entry
     return r;
 }
 
-static int tail_search(struct output_tail *tail, const struct output_entry *entry,
+static int tail_search(struct output_tail *tail, bool nowait, const struct output_entry *entry,
                        uint64_t *ret_offset, struct error *err)
 {
     if (!(tail->streams & OUTPUT_STREAM_BIT(entry->stream)))
         return 0;
     if (tail->unit == OUTPUT_TAIL_LINES)
-        return tail_search_lines(tail, entry, ret_offset, err);
+        return tail_search_lines(tail, nowait, entry, ret_offset, err);
     if (entry->size >= tail->left) {
         *ret_offset = entry->end - tail->left;
         return 1;
@@ -156,18 +161,21 @@ static bool tail_is_at_gap(const struct output_tail *tail, const struct output_e
            output_entry_start(entry) < tail->gap.end;
 }
 
-int output_tail_step(struct output_tail *tail, uint64_t *ret_offset, struct error *err)
+/* Moves `tail` also where it fails. */
+static int tail_step(struct output_tail *tail, bool nowait, uint64_t *ret_offset, struct error *err)
 {
     struct output_entry entries[TAIL_STEP_ENTRIES];
     uint64_t looked_at = 0;
     unsigned count = 0;
-    int r;
+    int r = tail->end_found ? 0 : tail_find_end(tail, nowait, err);
 
+    if (r < 0)
+        return r;
     if (tail->left == 0 || tail->position == 0) {
         *ret_offset = tail->left == 0 ? tail->end : 0;
         return 1;
     }
-    r = tail_load(tail, entries, &count, err);
+    r = tail_load(tail, nowait, entries, &count, err);
     if (r < 0)
         return r;
     if (r > 0) {
@@ -185,10 +193,20 @@ int output_tail_step(struct output_tail *tail, uint64_t *ret_offset, struct erro
             *ret_offset = tail->gap.start;
             return 1;
         }
-        r = tail_search(tail, entry, ret_offset, err);
+        r = tail_search(tail, nowait, entry, ret_offset, err);
         if (r != 0)
             return r;
         looked_at += entry->size;
     }
     return 0;
+}
+
+int output_tail_step(struct output_tail *tail, bool nowait, uint64_t *ret_offset, struct error *err)
+{
+    struct output_tail next = *tail;
+    int r = tail_step(&next, nowait, ret_offset, err);
+
+    if (r >= 0)
+        *tail = next;
+    return r;
 }

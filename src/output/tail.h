@@ -14,7 +14,7 @@ struct error;
  *
  * Found by going backwards over the index, and for lines over the data, in steps that each read
  * half a MiB or so at most: whoever has other things to do does them between two steps. What the
- * job writes meanwhile doesn't count: the end is where it was at the beginning.
+ * job writes meanwhile doesn't count: the end is where it was in the first step.
  */
 
 enum output_tail_unit {
@@ -29,18 +29,21 @@ struct output_tail {
     enum output_tail_unit unit;
     uint64_t left;       /* lines or bytes still to find */
     uint64_t position;   /* entries before it were not looked at yet */
-    uint64_t end;        /* of the output, when this began */
+    bool end_found;      /* the first step was made */
+    uint64_t end;        /* of the output, then */
     bool last_byte_seen; /* OUTPUT_TAIL_LINES: whether it ends the last line is known */
     struct output_gap gap;
 };
 
-/* Looks where the output ends now. 0 or a negative errno with a sentence (output/index.h). */
-int output_tail_begin(struct output_tail *tail, const struct output_files *files, unsigned streams,
-                      enum output_tail_unit unit, uint64_t count, struct error *err);
+/* Nothing is looked at yet. */
+void output_tail_begin(struct output_tail *tail, const struct output_files *files, unsigned streams,
+                       enum output_tail_unit unit, uint64_t count);
 
 /*
  * One step. Returns 1 and the offset to read from; 0: call it again; or a negative errno with a
- * sentence, -EBADMSG for damage. Less than was asked for is there: the offset is 0, or that of the
- * dropped bytes (struct output_gap) behind which the rest lies.
+ * sentence (output/index.h), -EBADMSG for damage, and then it has not moved: after -EAGAIN
+ * (`nowait` only) the same step may be made again. Less than was asked for is there: the offset is
+ * 0, or that of the dropped bytes (struct output_gap) behind which the rest lies.
  */
-int output_tail_step(struct output_tail *tail, uint64_t *ret_offset, struct error *err);
+int output_tail_step(struct output_tail *tail, bool nowait, uint64_t *ret_offset,
+                     struct error *err);

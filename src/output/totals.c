@@ -13,7 +13,8 @@
  * was summed already changes nothing, since sums include everything before next_position.
  */
 
-#define TOTALS_BATCH 64
+#define TOTALS_BATCH        64
+#define TOTALS_STEP_BATCHES 64 /* some 100 µs */
 
 static void totals_add(uint64_t *stdout_bytes, uint64_t *stderr_bytes,
                        const struct output_entry *entry)
@@ -32,7 +33,8 @@ static void totals_end(struct output_totals *totals, const struct output_entry *
 }
 
 /* Looks for END in the last place. */
-static int totals_try_end(int index_fd, struct output_totals *totals, struct error *err)
+static int totals_try_end(int index_fd, bool nowait, struct output_totals *totals,
+                          struct error *err)
 {
     struct output_entry entry;
     uint64_t count;
@@ -43,16 +45,16 @@ static int totals_try_end(int index_fd, struct output_totals *totals, struct err
     r = output_index_count(index_fd, &count, err);
     if (r < 0 || count == 0)
         return r;
-    r = output_index_read(index_fd, false, count - 1, &entry, 1, &good, &open, err);
+    r = output_index_read(index_fd, nowait, count - 1, &entry, 1, &good, &open, err);
     if (r == 0 && good == 1 && entry.kind == OUTPUT_ENTRY_END)
         totals_end(totals, &entry);
     return r;
 }
 
-static int totals_jump(int index_fd, const struct output_gap *gap, struct output_totals *totals,
-                       struct error *err)
+static int totals_jump(int index_fd, bool nowait, const struct output_gap *gap,
+                       struct output_totals *totals, struct error *err)
 {
-    int r = output_index_find_offset(index_fd, false, gap->end, gap, &totals->next_position, err);
+    int r = output_index_find_offset(index_fd, nowait, gap->end, gap, &totals->next_position, err);
 
     if (r < 0)
         return r;
@@ -67,7 +69,7 @@ static bool totals_stand_at_gap(const struct output_totals *totals, const struct
 }
 
 /* Sums one batch. Returns 1 when there may be more, 0 at the end. */
-static int totals_step(int index_fd, struct output_totals *totals, struct error *err)
+static int totals_step(int index_fd, bool nowait, struct output_totals *totals, struct error *err)
 {
     struct output_entry entries[TOTALS_BATCH];
     struct output_header header;
@@ -75,14 +77,14 @@ static int totals_step(int index_fd, struct output_totals *totals, struct error 
     bool open;
     int r;
 
-    r = output_index_header(index_fd, false, &header, err);
+    r = output_index_header(index_fd, nowait, &header, err);
     if (r < 0)
         return r;
     if (totals_stand_at_gap(totals, &header.gap)) {
-        r = totals_jump(index_fd, &header.gap, totals, err);
+        r = totals_jump(index_fd, nowait, &header.gap, totals, err);
         return r < 0 ? r : 1;
     }
-    r = output_index_read(index_fd, false, totals->next_position, entries, TOTALS_BATCH, &count,
+    r = output_index_read(index_fd, nowait, totals->next_position, entries, TOTALS_BATCH, &count,
                           &open, err);
     if (r < 0)
         return r;
@@ -102,17 +104,27 @@ static int totals_step(int index_fd, struct output_totals *totals, struct error 
     return count == TOTALS_BATCH && !open;
 }
 
+int output_totals_step(int index_fd, bool nowait, struct output_totals *totals, struct error *err)
+{
+    int r;
+
+    if (totals->complete)
+        return 0;
+    r = totals_try_end(index_fd, nowait, totals, err);
+    if (r < 0 || totals->complete)
+        return r;
+    r = 1;
+    for (unsigned batch = 0; r > 0 && batch < TOTALS_STEP_BATCHES; batch++)
+        r = totals_step(index_fd, nowait, totals, err);
+    return r;
+}
+
 int output_totals_update(int index_fd, struct output_totals *totals, struct error *err)
 {
     bool again = true;
     int r;
 
-    if (totals->complete)
-        return 0;
-    r = totals_try_end(index_fd, totals, err);
-    if (r < 0 || totals->complete)
-        return r;
-    while ((r = totals_step(index_fd, totals, err)) != 0) {
+    while ((r = output_totals_step(index_fd, false, totals, err)) != 0) {
         if (r == -ENODATA && again) { /* the gap has grown over the place where the scan stood */
             *totals = (struct output_totals){};
             again = false;

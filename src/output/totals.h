@@ -31,3 +31,11 @@ struct output_totals {
  * and then what was summed so far stands in next_stdout and next_stderr.
  */
 int output_totals_update(int index_fd, struct output_totals *totals, struct error *err);
+
+/*
+ * The same for who must not wait, in steps of some thousand entries at most. Returns 0 when they
+ * are up to date, 1: call it again, or a negative errno: -EAGAIN (`nowait` only): the page cache
+ * doesn't hold what comes next; -ENODATA: what was not summed yet has been dropped meanwhile, begin
+ * again with zeros.
+ */
+int output_totals_step(int index_fd, bool nowait, struct output_totals *totals, struct error *err);

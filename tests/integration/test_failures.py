@@ -16,7 +16,7 @@ import pytest
 from harness import faults, traces, waiting
 from harness.agent import Agent
 from harness.api import ending, refused, word
-from test_output import pattern
+from harness.pattern import pattern
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make system calls of others fail")
 

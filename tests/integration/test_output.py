@@ -12,6 +12,7 @@ import pytest
 
 from harness import traces, waiting
 from harness.api import Output, ending, refused, word
+from harness.pattern import pattern
 
 STDOUT, STDERR = 1, 2  # hoist.v1.Stream
 
@@ -32,16 +33,6 @@ def crc32c(data):
     for byte in data:
         crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
     return crc ^ 0xFFFFFFFF
-
-
-@functools.lru_cache(maxsize=None)
-def period():
-    return bytes(at * 2654435761 >> 13 & 0xFF for at in range(1 << 21))
-
-
-def pattern(size):
-    """What `probe bytes SIZE` writes; holds every byte value."""
-    return (period() * (size // len(period()) + 1))[:size]
 
 
 def test_crc32c_is_the_right_one():

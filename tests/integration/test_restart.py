@@ -14,7 +14,7 @@ import pytest
 from harness import BUILD, PATIENCE, faults, records, traces, waiting
 from harness.agent import NO_LEAKS, Agent
 from harness.api import ending, refused, seconds, word
-from test_output import pattern
+from harness.pattern import pattern
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the state directory is hoistd's")
 

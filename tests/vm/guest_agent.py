@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An agent in the virtual machine, installed and started as on any host, and its clients outside."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -125,6 +126,23 @@ class GuestAgent:
         """hoistd ends with it; afterwards there is no agent."""
         self.machine.sh(f"kill -9 {self.launcher_pid}")
         self.machine.sh("while pidof hoistd; do usleep 50000; done")
+
+    @contextlib.contextmanager
+    def jobs_on(self, device):
+        """While the block runs the jobs' directories lie on this device, made an ext4 file system anew; the records don't.
+        Times of access are not kept: they would be written when something is read."""
+        self.stop()
+        self.machine.sh(f"""set -e; /opt/hoist/mke2fs -q -t ext4 -m 0 -E lazy_itable_init=0,root_owner={UID}:{UID} {device}
+                            mkdir -p {STATE}/jobs; chown {UID}:{UID} {STATE}/jobs
+                            mount -t ext4 -o noatime {device.split()[0]} {STATE}/jobs
+                            rmdir {STATE}/jobs/lost+found; chmod 0700 {STATE}/jobs""")
+        self.start()
+        try:
+            yield f"{STATE}/jobs"
+        finally:
+            self.stop()
+            self.machine.sh(f"umount {STATE}/jobs")
+            self.start()
 
     def stop(self):
         self.machine.sh(f"kill {self.launcher_pid}")

@@ -23,7 +23,7 @@ MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio_r
            "loop", "overlay"]
 AGENT_PORT = 7443
 PROGRAMS = ("hoist-launcher", "hoistd", "hoist-init", "probe")
-TOOLS = ("crun", "dmsetup", "strace")
+TOOLS = ("crun", "dmsetup", "mke2fs", "strace")
 PARTITION_SIZE = 48 << 20
 PARTITIONS = 2
 DIRECTORIES = ("dev", "proc", "sys", "run", "tmp", "mnt", "bin", "etc", "opt/hoist", "srv", "var/lib", "var/log",

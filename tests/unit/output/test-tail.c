@@ -13,8 +13,8 @@ static uint64_t tail_of(const struct output_files *files, unsigned streams,
     uint64_t offset = UINT64_MAX;
     int r;
 
-    assert_int_equal(output_tail_begin(&tail, files, streams, unit, count, NULL), 0);
-    while ((r = output_tail_step(&tail, &offset, NULL)) == 0)
+    output_tail_begin(&tail, files, streams, unit, count);
+    while ((r = output_tail_step(&tail, false, &offset, NULL)) == 0)
         ;
     assert_int_equal(r, 1);
     return offset;
@@ -144,19 +144,22 @@ static void test_output_tail_is_what_counting_forwards_finds(void **unused)
     fixture_end(&fixture);
 }
 
-static void test_output_tail_ends_where_the_output_ended_at_the_beginning(void **unused)
+static void test_output_tail_ends_where_the_output_ended_in_the_first_step(void **unused)
 {
     struct fixture fixture;
     struct output_tail tail;
     uint64_t offset = 0;
+    usec_t time = 0;
 
     (void)unused;
     fixture_begin(&fixture, false);
-    put(&fixture, OUTPUT_STREAM_STDOUT, "one\ntwo\n");
-    assert_int_equal(output_tail_begin(&tail, &fixture.files, STDOUT, OUTPUT_TAIL_LINES, 1, NULL),
-                     0);
-    put(&fixture, OUTPUT_STREAM_STDOUT, "three\n"); /* into the same entry */
-    assert_int_equal(output_tail_step(&tail, &offset, NULL), 1);
+    fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "one\n", 4, time);
+    for (unsigned i = 0; i < 100; i++) /* more than one step looks at */
+        fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "x", 1, time += OUTPUT_ENTRY_USEC_MAX);
+    output_tail_begin(&tail, &fixture.files, STDOUT, OUTPUT_TAIL_LINES, 1);
+    assert_int_equal(output_tail_step(&tail, false, &offset, NULL), 0);
+    fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "\ntwo\n", 5, time += OUTPUT_ENTRY_USEC_MAX);
+    assert_int_equal(output_tail_step(&tail, false, &offset, NULL), 1);
     assert_int_equal(offset, 4);
     fixture_end(&fixture);
 }
@@ -200,15 +203,14 @@ static void test_output_tail_tells_damage(void **unused)
     for (unsigned i = 0; i < 3; i++)
         fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "ab\n", 3, i * OUTPUT_ENTRY_USEC_MAX);
     fixture_overwrite(fixture.files.index, output_entry_offset(1), &damage, 1);
-    assert_int_equal(output_tail_begin(&tail, &fixture.files, STDOUT, OUTPUT_TAIL_LINES, 9, &err),
-                     0);
-    while ((r = output_tail_step(&tail, &offset, &err)) == 0)
+    output_tail_begin(&tail, &fixture.files, STDOUT, OUTPUT_TAIL_LINES, 9);
+    while ((r = output_tail_step(&tail, false, &offset, &err)) == 0)
         ;
     assert_int_equal(r, -EBADMSG);
     assert_non_null(strstr(err.text, "entry 1"));
     fixture_overwrite(fixture.files.index, 3, &damage, 1);
-    assert_int_equal(output_tail_begin(&tail, &fixture.files, STDOUT, OUTPUT_TAIL_LINES, 9, &err),
-                     -EBADMSG);
+    output_tail_begin(&tail, &fixture.files, STDOUT, OUTPUT_TAIL_LINES, 9);
+    assert_int_equal(output_tail_step(&tail, false, &offset, &err), -EBADMSG);
     fixture_end(&fixture);
 }
 
@@ -221,7 +223,7 @@ int main(void)
         cmocka_unit_test(test_output_tail_counts_the_wanted_stream_only),
         cmocka_unit_test(test_output_tail_of_a_merged_job_is_its_stdout),
         cmocka_unit_test(test_output_tail_is_what_counting_forwards_finds),
-        cmocka_unit_test(test_output_tail_ends_where_the_output_ended_at_the_beginning),
+        cmocka_unit_test(test_output_tail_ends_where_the_output_ended_in_the_first_step),
         cmocka_unit_test(test_output_tail_stops_at_dropped_bytes),
         cmocka_unit_test(test_output_tail_tells_damage),
     };
