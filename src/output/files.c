@@ -96,6 +96,20 @@ int output_files_create(int dir_fd, const struct id *job, bool merged, usec_t cr
     return 0;
 }
 
+int output_files_restore(int dir_fd, struct error *err)
+{
+    static const char *const names[] = {output_data_name, output_index_name};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        _cleanup_close_ int fd = FD_NONE;
+        int r = file_create(dir_fd, names[i], 0, &fd, err);
+
+        if (r < 0 && r != -EEXIST)
+            return r;
+    }
+    return 0;
+}
+
 static int file_open(int dir_fd, const char *name, int flags, int *ret, struct error *err)
 {
     /* O_NONBLOCK: a FIFO in its place must not hang us before it is refused. */

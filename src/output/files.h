@@ -42,6 +42,12 @@ int output_files_open(int dir_fd, struct output_files *ret, struct error *err);
 int output_files_open_for_sealing(int dir_fd, struct output_files *ret, struct error *err);
 
 /*
+ * Makes of the two what isn't there, empty. A host that lost power may have forgotten that they
+ * were made; then no byte of the output was kept. Before output_files_open_for_sealing().
+ */
+int output_files_restore(int dir_fd, struct error *err);
+
+/*
  * Writes the index's header again, as output_files_create() did, if there is none: a host that lost
  * power may have kept a file and not its first bytes, which nobody had synced. A header that was
  * written stays as it is, damaged or not. Before output_seal(), with files opened for it.

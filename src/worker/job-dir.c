@@ -127,6 +127,18 @@ int job_dir_open_for_sealing(int jobs, const struct id *id, struct output_files 
     return output_files_open_for_sealing(dir, ret, err);
 }
 
+int job_dir_restore(int jobs, const struct id *id, struct error *err)
+{
+    _cleanup_close_ int dir = FD_NONE;
+    char name[ID_TEXT_MAX];
+
+    if (mkdirat(jobs, id_format(id, name), 0700) < 0 && errno != EEXIST)
+        return error_set(err, -errno, "can't make the job's directory: %m");
+    dir = open_dir(jobs, id);
+    return dir < 0 ? error_set(err, dir, "can't open the job's directory")
+                   : output_files_restore(dir, err);
+}
+
 int job_dir_read_specification(int jobs, const struct id *id, struct specification *ret,
                                struct error *err)
 {

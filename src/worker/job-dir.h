@@ -39,6 +39,12 @@ int job_dir_open_output(int jobs, const struct id *id, struct output_files *ret,
 int job_dir_open_for_sealing(int jobs, const struct id *id, struct output_files *ret,
                              struct error *err);
 
+/*
+ * Makes what isn't there of the directory and its output, empty: a host that lost power may have
+ * kept the record, which was synced, and not the directory.
+ */
+int job_dir_restore(int jobs, const struct id *id, struct error *err);
+
 /* Its specification as job_dir_create() wrote it. -EPROTO when it is torn. */
 int job_dir_read_specification(int jobs, const struct id *id, struct specification *ret,
                                struct error *err);

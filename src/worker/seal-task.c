@@ -19,6 +19,7 @@ struct seal_task {
     int jobs_fd; /* the worker's, which outlives the disk's thread */
     struct id id;
     bool merged;
+    bool rebooted;
     usec_t created;
 
     int code;
@@ -33,7 +34,10 @@ static void seal(struct disk_task *base)
     _cleanup_output_files_ struct output_files files = OUTPUT_FILES_NULL;
     struct error *err = &task->error;
 
-    task->code = job_dir_open_for_sealing(task->jobs_fd, &task->id, &files, err);
+    if (task->rebooted)
+        task->code = job_dir_restore(task->jobs_fd, &task->id, err);
+    if (task->code == 0)
+        task->code = job_dir_open_for_sealing(task->jobs_fd, &task->id, &files, err);
     if (task->code == 0)
         task->code =
             output_files_restore_header(&files, &task->id, task->merged, task->created, err);
@@ -85,6 +89,7 @@ bool job_seal(struct job *job)
         .jobs_fd = worker->dir.jobs,
         .id = job->specification.id,
         .merged = job->specification.spec.merged,
+        .rebooted = job->rebooted,
         .created = job->specification.create_time,
     };
     job->seal = SEAL_UNDER_WAY;

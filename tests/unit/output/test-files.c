@@ -79,6 +79,26 @@ static void test_output_files_restore_header_writes_where_none_is(void **unused)
     fixture_end(&fixture);
 }
 
+static void test_output_files_restore_makes_what_is_missing(void **unused)
+{
+    _cleanup_output_files_ struct output_files files = OUTPUT_FILES_NULL;
+    struct fixture fixture;
+    struct stat status;
+
+    (void)unused;
+    fixture_begin(&fixture, false);
+    assert_int_equal(unlinkat(fixture.dir_fd, "index", 0), 0);
+    assert_int_equal(fd_write_full(fixture.files.data, "kept", 4), 0);
+    assert_int_equal(output_files_restore(fixture.dir_fd, NULL), 0);
+    assert_int_equal(output_files_open_for_sealing(fixture.dir_fd, &files, NULL), 0);
+    assert_int_equal(fstat(files.index, &status), 0);
+    assert_int_equal(status.st_size, 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    assert_int_equal(fstat(files.data, &status), 0);
+    assert_int_equal(status.st_size, 4);
+    fixture_end(&fixture);
+}
+
 static void test_output_files_open_refuses_links_and_other_kinds(void **unused)
 {
     struct fixture fixture;
@@ -103,6 +123,7 @@ int main(void)
         cmocka_unit_test(test_output_files_create_makes_private_files_with_a_header),
         cmocka_unit_test(test_output_files_create_leaves_nothing_when_it_fails),
         cmocka_unit_test(test_output_files_restore_header_writes_where_none_is),
+        cmocka_unit_test(test_output_files_restore_makes_what_is_missing),
         cmocka_unit_test(test_output_files_open_refuses_links_and_other_kinds),
     };
 

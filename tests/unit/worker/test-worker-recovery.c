@@ -90,6 +90,33 @@ static void test_job_of_an_earlier_boot_is_lost(void **state)
     job_info_free(job);
 }
 
+/* The record was synced, the directory or a file of it was not. */
+static void test_output_that_a_reboot_lost_is_empty(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct job_info *job;
+
+    for (unsigned i = 0; i < 2; i++) {
+        char command[160];
+
+        fixture_start(fixture, id);
+        fixture_close(fixture);
+        snprintf(command, sizeof(command), "rm -r %s/jobs/%s%s", fixture->dir, id,
+                 i == 0 ? "" : "/output");
+        assert_int_equal(system(command), 0);
+        assert_int_equal(id_new(&fixture->boot_id), 0);
+        fixture_open(fixture);
+        job = fixture_wait_end(fixture, id);
+        assert_int_equal(job->state, HOIST_STATE_LOST);
+        assert_int_equal(job->reason, HOIST_REASON_HOST_REBOOTED);
+        assert_true(job->output.complete);
+        assert_int_equal(job->output.end_offset, 0);
+        assert_int_equal(fixture_directories(fixture), i + 1);
+        job_info_free(job);
+    }
+}
+
 static void test_exit_before_a_reboot_is_believed(void **state)
 {
     struct fixture *fixture = *state;
@@ -455,6 +482,7 @@ int main(void)
         WITH_FIXTURE(test_job_that_ended_meanwhile_tells_its_exit),
         WITH_FIXTURE(test_job_that_was_killed_meanwhile_is_lost),
         WITH_FIXTURE(test_job_of_an_earlier_boot_is_lost),
+        WITH_FIXTURE(test_output_that_a_reboot_lost_is_empty),
         WITH_FIXTURE(test_exit_before_a_reboot_is_believed),
         WITH_FIXTURE(test_stop_under_way_ends_as_stopped),
         WITH_FIXTURE(test_stop_that_was_stuck_still_is),
