@@ -12,14 +12,15 @@ static bool is_choice(enum limit limit)
     return limit == LIMIT_CPU_PERIOD || limit == LIMIT_OOM_GROUP;
 }
 
-static bool is_over(const struct limits *ceilings, enum limit limit, uint64_t value)
+/* Of what the class gives there is a value, so that "no such limit" passes the launcher's alone. */
+static bool is_over(const struct limits *ceilings, const struct limits *chosen, enum limit limit)
 {
-    if (limit_is_reserve(limit))
-        return limit_is_given(ceilings, limit) && value > ceilings->value[limit];
+    uint64_t ceiling, value;
+
     if (is_choice(limit) || !limit_is_given(ceilings, limit) ||
-        limit_is_none(limit, ceilings->value[limit]))
+        !limits_hold(ceilings, limit, &ceiling))
         return false;
-    return limit_is_none(limit, value) || value > ceilings->value[limit];
+    return !limits_hold(chosen, limit, &value) || value > ceiling;
 }
 
 /* "none" is more than any other value. */
@@ -30,17 +31,21 @@ static bool is_less(enum limit limit, uint64_t a, uint64_t b)
     return !limit_is_none(limit, a) && (limit_is_none(limit, b) || a < b);
 }
 
-static int refuse(enum limit limit, uint64_t value, uint64_t ceiling, const char *set_by,
-                  struct api_error *error)
+static int refuse(const struct limits *chosen, enum limit limit, uint64_t ceiling,
+                  const char *set_by, struct api_error *error)
 {
-    int r = api_error_set(error, HOIST__V1__REASON__REASON_OVER_CEILING,
-                          "%s %llu is above the ceiling %llu set by %s; ask for at most that much "
-                          "or choose another class",
-                          limit_name(limit), (unsigned long long)value, (unsigned long long)ceiling,
-                          set_by);
+    char asked[24] = "none";
+    uint64_t value;
+    int r;
 
+    if (limits_hold(chosen, limit, &value))
+        snprintf(asked, sizeof(asked), "%llu", (unsigned long long)value);
+    r = api_error_set(error, HOIST__V1__REASON__REASON_OVER_CEILING,
+                      "%s %s is above the ceiling %llu set by %s; ask for at most that much or "
+                      "choose another class",
+                      limit_name(limit), asked, (unsigned long long)ceiling, set_by);
     api_error_add(error, "limit", "%s", limit_name(limit));
-    api_error_add(error, "asked", "%llu", (unsigned long long)value);
+    api_error_add(error, "asked", "%s", asked);
     api_error_add(error, "ceiling", "%llu", (unsigned long long)ceiling);
     api_error_add(error, "set_by", "%s", set_by);
     return r;
@@ -56,16 +61,15 @@ static int check_ceilings(const struct ceiling *ceilings, size_t count, const st
                           enum limit limit, struct api_error *error)
 {
     const struct ceiling *smallest = NULL;
-    uint64_t value = chosen->value[limit];
 
-    for (size_t i = 0; limit_is_given(chosen, limit) && i < count; i++)
-        if (is_over(ceilings[i].limits, limit, value) &&
+    for (size_t i = 0; i < count; i++)
+        if (is_over(ceilings[i].limits, chosen, limit) &&
             (!smallest ||
              is_less(limit, ceilings[i].limits->value[limit], smallest->limits->value[limit])))
             smallest = &ceilings[i];
     if (!smallest)
         return 0;
-    return refuse(limit, value, smallest->limits->value[limit], smallest->set_by, error);
+    return refuse(chosen, limit, smallest->limits->value[limit], smallest->set_by, error);
 }
 
 /* What a class keeps for a job that asks for less than its class gives: that much, no more. */

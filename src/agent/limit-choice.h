@@ -11,7 +11,7 @@ struct api_error;
  * so is what the launcher allows; 0 counts as "no limit", which is beyond every ceiling, but for
  * swap_max, where 0 is the least.
  * Returns 0, or -EREMOTEIO with OVER_CEILING: metadata "limit", "asked", "ceiling", "set_by", of
- * the smallest of the ceilings that are passed.
+ * the smallest of the ceilings that are passed; "asked" is "none" where there is no such limit.
  */
 int limits_choose(const struct class *class, const struct limits *asked,
                   const struct limits *launcher, struct limits *ret, struct api_error *error);

@@ -13,55 +13,47 @@
 #include "launcher/config.h"
 #include "wire/spawn-spec.h"
 
-static const struct {
-    const char *key;       /* of launcher.conf, for the sentence; NULL: it has no ceiling */
-    uint64_t absent_means; /* what the kernel takes without the limit; 0: no limit at all */
-} ceiling_table[] = {
-    [LIMIT_CPU_PERIOD] = {NULL, 0},
-    [LIMIT_OOM_GROUP] = {NULL, 0},
-    [LIMIT_CPU_TIME] = {"max_cpu_time", 0},
-    [LIMIT_IO_WEIGHT] = {"max_io_weight", 100}, /* io.weight's default */
-    [LIMIT_CPU_MILLIS] = {"max_cpu_millis", 0},
-    [LIMIT_CPU_WEIGHT] = {"max_cpu_weight", 100}, /* cpu.weight's default */
-    [LIMIT_MEMORY_MAX] = {"max_memory", 0},
-    [LIMIT_MEMORY_HIGH] = {"max_memory_high", 0},
-    [LIMIT_SWAP_MAX] = {"max_swap", 0},
-    [LIMIT_PIDS_MAX] = {"max_pids", 0},
-    [LIMIT_IO_READ_BPS] = {"max_io_read_bps", 0},
-    [LIMIT_IO_WRITE_BPS] = {"max_io_write_bps", 0},
-    [LIMIT_IO_READ_IOPS] = {"max_io_read_iops", 0},
-    [LIMIT_IO_WRITE_IOPS] = {"max_io_write_iops", 0},
-    [LIMIT_OPEN_FILES] = {"max_open_files", 0},
-    [LIMIT_CORE_SIZE] = {"max_core_size", 0},
-    [LIMIT_MEMORY_LOW] = {"max_memory_low", 0},
-    [LIMIT_MEMORY_RESERVED] = {"max_memory_reserved", 0},
-    [LIMIT_CPU_RESERVED] = {"max_cpu_reserved", 0},
+/* Keys of launcher.conf, for the sentence; NULL: it has no ceiling. */
+static const char *const ceiling_keys[] = {
+    [LIMIT_CPU_PERIOD] = NULL,
+    [LIMIT_OOM_GROUP] = NULL,
+    [LIMIT_CPU_TIME] = "max_cpu_time",
+    [LIMIT_IO_WEIGHT] = "max_io_weight",
+    [LIMIT_CPU_MILLIS] = "max_cpu_millis",
+    [LIMIT_CPU_WEIGHT] = "max_cpu_weight",
+    [LIMIT_MEMORY_MAX] = "max_memory",
+    [LIMIT_MEMORY_HIGH] = "max_memory_high",
+    [LIMIT_SWAP_MAX] = "max_swap",
+    [LIMIT_PIDS_MAX] = "max_pids",
+    [LIMIT_IO_READ_BPS] = "max_io_read_bps",
+    [LIMIT_IO_WRITE_BPS] = "max_io_write_bps",
+    [LIMIT_IO_READ_IOPS] = "max_io_read_iops",
+    [LIMIT_IO_WRITE_IOPS] = "max_io_write_iops",
+    [LIMIT_OPEN_FILES] = "max_open_files",
+    [LIMIT_CORE_SIZE] = "max_core_size",
+    [LIMIT_MEMORY_LOW] = "max_memory_low",
+    [LIMIT_MEMORY_RESERVED] = "max_memory_reserved",
+    [LIMIT_CPU_RESERVED] = "max_cpu_reserved",
 };
 
-static_assert(ARRAY_SIZE(ceiling_table) == _LIMIT_MAX, "each limit has a row");
+static_assert(ARRAY_SIZE(ceiling_keys) == _LIMIT_MAX, "each limit has a row");
 
-static int limit_check(const struct limits *ceilings, const struct limits *limits, unsigned limit,
+static int limit_check(const struct limits *ceilings, const struct limits *limits, enum limit limit,
                        struct error *err)
 {
-    uint64_t ceiling = ceilings->value[limit], value = limits->value[limit];
-    bool given = limit_is_given(limits, limit);
+    uint64_t ceiling = ceilings->value[limit], value;
+    bool holds = limits_hold(limits, limit, &value);
 
     if (!limit_is_given(ceilings, limit))
         return 0;
-    if (!given && ceiling_table[limit].absent_means > 0) {
-        value = ceiling_table[limit].absent_means;
-        given = true;
-    }
-    if (!given && limit_is_reserve((enum limit)limit))
-        return 0;
-    if (!given || (limit_is_none((enum limit)limit, value) && !limit_is_reserve((enum limit)limit)))
+    if (!holds)
         return error_set(err, -EPERM,
                          "no limit %s is set, but launcher.conf allows at most %" PRIu64 " (%s)",
-                         limit_name(limit), ceiling, ceiling_table[limit].key);
+                         limit_name(limit), ceiling, ceiling_keys[limit]);
     if (value > ceiling)
         return error_set(err, -EPERM,
                          "%s %" PRIu64 " is above the %" PRIu64 " that launcher.conf allows (%s)",
-                         limit_name(limit), value, ceiling, ceiling_table[limit].key);
+                         limit_name(limit), value, ceiling, ceiling_keys[limit]);
     return 0;
 }
 
@@ -108,7 +100,7 @@ int ceilings_check(const struct launcher_config *config, const struct spawn_spec
     if (spec->network != SPAWN_NETWORK_NONE && !config->network_host)
         return error_set(err, -EPERM,
                          "the host's network is not allowed by launcher.conf (network_host)");
-    for (unsigned limit = 0; limit < _LIMIT_MAX; limit++) {
+    for (enum limit limit = 0; limit < _LIMIT_MAX; limit++) {
         r = limit_check(&config->ceilings, &spec->limits, limit, err);
 
         if (r < 0)

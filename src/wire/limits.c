@@ -7,6 +7,8 @@
 
 #include "base/cleanup.h"
 
+#define WEIGHT_DEFAULT 100 /* the kernel's, of cpu.weight and of io.weight */
+
 static const struct {
     const char *name;
     const char *controller; /* NULL: an rlimit, or hoist-init's */
@@ -54,6 +56,16 @@ bool limit_is_reserve(enum limit limit)
 {
     return limit == LIMIT_MEMORY_LOW || limit == LIMIT_MEMORY_RESERVED ||
            limit == LIMIT_CPU_RESERVED;
+}
+
+bool limits_hold(const struct limits *limits, enum limit limit, uint64_t *ret)
+{
+    bool is_weight = limit == LIMIT_CPU_WEIGHT || limit == LIMIT_IO_WEIGHT;
+
+    *ret = limit_is_given(limits, limit) ? limits->value[limit] : is_weight ? WEIGHT_DEFAULT : 0;
+    if (limit_is_given(limits, limit) ? !limit_is_none(limit, *ret) : is_weight)
+        return true;
+    return limit_is_reserve(limit);
 }
 
 bool limits_keep_something(const struct limits *limits)

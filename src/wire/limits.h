@@ -70,6 +70,13 @@ bool limit_is_none(enum limit limit, uint64_t value);
  * nothing, and 0 is the least of its values, not the most.
  */
 bool limit_is_reserve(enum limit limit);
+
+/*
+ * The value that holds: what is given, or what the kernel takes where nothing is (a weight of 100;
+ * nothing kept). false: there is no such limit, or it says "none"; *ret is 0 then.
+ */
+bool limits_hold(const struct limits *limits, enum limit limit, uint64_t *ret);
+
 bool limits_keep_something(const struct limits *limits);
 
 /* What became of each given limit: written and read back, or why not. */

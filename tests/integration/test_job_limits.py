@@ -52,3 +52,11 @@ def test_limits_by_name_on_the_command_line(hoist, probe):
 def test_limit_on_the_command_line_that_is_none(hoist, probe, text, words):
     done = hoist("start", "--limit", text, "--", probe, "exit", "0", check=2)
     assert words in done.stderr
+
+
+def test_ceiling_of_the_launcher_is_named_also_where_nothing_is_asked_for(make_agent, probe):
+    alice = make_agent(launcher={"max_open_files": "100"}).client("alice")
+    with refused("INVALID_ARGUMENT", "OVER_CEILING") as refusal:
+        alice.start(probe, "exit", "0")
+    assert refusal.metadata == {"limit": "open_files", "asked": "none", "ceiling": "100", "set_by": "the launcher"}
+    assert ending(alice.run(probe, "exit", "3", limits=amounts(open_files=100))) == ("FAILED", "EXITED", 3, 0)

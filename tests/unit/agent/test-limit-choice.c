@@ -103,6 +103,27 @@ static void test_limits_choose_names_the_smallest_ceiling(void **unused)
     assert_string_equal(api_error_get(&error, "ceiling"), "50000000");
 }
 
+/* The launcher would refuse it, too; asked here, the refusal tells what the client can do. */
+static void test_limits_choose_refuses_what_is_set_nowhere_but_has_a_ceiling(void **unused)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    struct limits launcher = {.given = 0}, limits;
+
+    (void)unused;
+    limit_set(&launcher, LIMIT_OPEN_FILES, 100);
+    assert_true(choose("small", LIMIT_CPU_MILLIS, 50, &launcher, &limits, &error) < 0);
+    assert_string_equal(api_error_get(&error, "limit"), "open_files");
+    assert_string_equal(api_error_get(&error, "asked"), "none");
+    assert_string_equal(api_error_get(&error, "ceiling"), "100");
+    assert_string_equal(api_error_get(&error, "set_by"), "the launcher");
+    assert_int_equal(choose("small", LIMIT_OPEN_FILES, 100, &launcher, &limits, &error), 0);
+
+    launcher = (struct limits){.given = 0};
+    limit_set(&launcher, LIMIT_CPU_WEIGHT, 100); /* which is what the kernel takes */
+    limit_set(&launcher, LIMIT_MEMORY_RESERVED, 100);
+    assert_int_equal(choose("small", LIMIT_CPU_MILLIS, 50, &launcher, &limits, &error), 0);
+}
+
 static struct class class_with(enum limit limit, uint64_t value)
 {
     struct class class = {.name = "steady"};
@@ -226,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_limits_choose_refuses_above_the_class_and_names_it),
         cmocka_unit_test(test_limits_choose_holds_the_launchers_ceilings),
         cmocka_unit_test(test_limits_choose_names_the_smallest_ceiling),
+        cmocka_unit_test(test_limits_choose_refuses_what_is_set_nowhere_but_has_a_ceiling),
         cmocka_unit_test(test_limits_choose_keeps_for_a_job_what_its_class_says),
         cmocka_unit_test(test_limits_choose_keeps_nothing_that_the_class_does_not_give),
         cmocka_unit_test(test_limits_choose_keeps_no_more_than_the_job_may_use),
