@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs on a terminal of their own."""
 
+import fcntl
 import os
 import pty
 import select
+import struct
 import subprocess
+import termios
 import time
 
 from harness import PATIENCE
@@ -28,3 +31,42 @@ def run(argv, environment, seconds=PATIENCE):
         process.kill()
         process.wait()
         os.close(ours)
+
+
+class Session:
+    """A program on a terminal that is its controlling one, so that what is typed reaches it as keys do."""
+
+    def __init__(self, argv, environment, rows, columns):
+        self.ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.before = self.attributes()
+        self.shown = b""
+        self.process = subprocess.Popen(["setsid", "--ctty", *argv], stdin=self.theirs, stdout=self.theirs,
+                                        stderr=self.theirs, env=environment)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.ours)
+        os.close(self.theirs)
+
+    def attributes(self):
+        """How the terminal is set: echo, line by line, what the keys mean."""
+        return termios.tcgetattr(self.theirs)
+
+    def read_until(self, is_enough):
+        """Reads until is_enough(everything that was shown)."""
+        deadline = time.monotonic() + PATIENCE
+        while not is_enough(self.shown):
+            assert select.select([self.ours], [], [], max(0, deadline - time.monotonic()))[0], self.shown
+            self.shown += os.read(self.ours, 65536)
+
+    def type(self, keys):
+        os.write(self.ours, keys)
+
+    def wait(self):
+        """Its exit code."""
+        return self.process.wait(PATIENCE)

@@ -7,8 +7,11 @@ import signal
 import grpc
 import pytest
 
-from harness import PATIENCE
+from harness import PATIENCE, terminal
 from harness.api import refused, seconds, word
+from harness.cli import HOIST
+
+CLEAR = b"\x1b[H\x1b[2J"
 
 
 def states_of(messages):
@@ -109,6 +112,24 @@ def test_top_is_sorted_as_told(hoist, two):
     rows = hoist("top", "-i", "1s", "--sort", "name", check=0).stdout.splitlines()[1:]
     names = [row[10:24].strip() for row in rows]
     assert names == sorted(names)
+
+
+@pytest.mark.parametrize("rows, columns", [(24, 132), (3, 40)])
+def test_top_is_a_page_on_a_terminal_and_leaves_it_as_it_was(hoist, two, rows, columns):
+    argv = [HOIST, "top", "--interval", "1s", "--sort", "name"]
+    with terminal.Session(argv, hoist.environment, rows, columns) as session:
+        session.read_until(lambda shown: shown.count(CLEAR) >= 2)
+        before, page = session.shown.split(CLEAR)[:2]
+        session.type(b"\x03")
+        assert session.wait() == 0
+        assert session.attributes() == session.before
+        assert b"\x1b" not in session.shown.replace(CLEAR, b""), "the cursor or the screen was changed for good"
+    heading, *lines, end = page.decode().split("\r\n")
+    names = [line[10:24].strip() for line in lines]
+    assert before == b"" and end == "" and heading.startswith("ID ")
+    assert 1 <= len(lines) <= rows - 2 and max(map(len, [heading, *lines])) <= columns
+    assert names == sorted(names)
+    assert rows == 3 or {"eager", "idle"} <= set(names)
 
 
 @pytest.mark.parametrize("words", [("--sort", "size"), ("--interval", "1ms"), ("--count", "many"), ("extra",)])
