@@ -1,37 +1,61 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The share of CPU that a class gives is held."""
+"""The share of CPU that a class gives is held: within a tenth, over five seconds and more."""
 
-QUOTA = 10_000  # microseconds in each period: the class "small" gives 10 %
-PERIOD = 100_000
+import pytest
+
+from harness.api import amounts
+
+SECONDS = 5
+PATIENCE = 90  # of the guest's seconds
+TREE = ("child", "burn", "0", ",", "child", "burn", "0", ",", "burn", "0")
 
 
-def test_share_is_held(alice, agent, machine, probe):
+def since_boot(machine):
+    return float(machine.read("/proc/uptime").split()[0])
+
+
+def held_share(machine, cgroup):
+    """The part of its quota that a job has had in the periods that have passed, once that tells.
+
+    The kernel looks at ticks. One that comes late lets the job run on meanwhile, which it pays for in the next periods:
+    so at any moment there may be one such debt, however slow this machine is, and it is the smaller part the longer one
+    looks. A period in which the job was not throttled is one in which the machine had no CPU for it.
+    """
+    quota = int(machine.read(f"{cgroup}/cpu.max").split()[0])
+    begin, before = since_boot(machine), machine.figures(f"{cgroup}/cpu.stat")
+    while True:
+        now = machine.figures(f"{cgroup}/cpu.stat")
+        seconds = since_boot(machine) - begin
+        used, periods, throttled = (now[name] - before[name] for name in ("usage_usec", "nr_periods", "nr_throttled"))
+        if seconds >= SECONDS and throttled and 0.9 <= used / (quota * throttled) and used / (quota * periods) <= 1.1:
+            return used / (quota * periods), seconds, now
+        assert seconds < PATIENCE, f"used {used} us in {periods} periods of {quota} us, throttled in {throttled}"
+
+
+def test_share_is_held(alice, agent, machine, probe, record_property):
     job = alice.start(probe, "burn", "0", job_class="small")
-    path = f"{agent.cgroup(job)}/cpu.stat"
-    assert machine.read(f"{agent.cgroup(job)}/cpu.max") == f"{QUOTA} {PERIOD}\n"
-
-    before = machine.figures(path)
-    samples = [alice.jobs.GetJob(name=job.name, sample_usage=True).usage for _ in range(5)]
-    after = machine.figures(path)
-    alice.stop(job, grace=0)
-
-    used, periods, throttled = (after[name] - before[name] for name in ("usage_usec", "nr_periods", "nr_throttled"))
-    assert throttled > 0
-    assert after["throttled_usec"] > before["throttled_usec"]
-    # The kernel looks at ticks, which come late in this machine; what was used too much is taken from later periods.
-    assert used < 1.5 * QUOTA * periods + PERIOD
-    assert used > 0.5 * QUOTA * throttled
-    assert 0 < sum(usage.cpu_percent for usage in samples) / len(samples) < 50
-    assert samples[-1].cpu_throttled_usec > 0
+    assert machine.read(f"{agent.cgroup(job)}/cpu.max") == "10000 100000\n"
+    share, seconds, counted = held_share(machine, agent.cgroup(job))
+    record_property("share", f"{share:.3f} of 10 % over {seconds:.1f} s")
+    usage = alice.stop(job, grace=0).usage
+    assert usage.cpu_usec >= counted["usage_usec"]
+    assert usage.cpu_throttled_usec >= counted["throttled_usec"] > 0
+    assert list(usage.throttled) == ["cpu"]
 
 
 def test_share_is_for_the_whole_job(alice, agent, machine, probe):
     """Three processes have no more than one."""
-    job = alice.start(probe, "child", "burn", "0", ",", "child", "burn", "0", ",", "burn", "0", job_class="small")
-    before = machine.figures(f"{agent.cgroup(job)}/cpu.stat")
-    alice.jobs.GetJob(name=job.name, sample_usage=True)
-    alice.jobs.GetJob(name=job.name, sample_usage=True)
-    after = machine.figures(f"{agent.cgroup(job)}/cpu.stat")
+    job = alice.start(probe, *TREE, job_class="small")
+    held_share(machine, agent.cgroup(job))
     alice.stop(job, grace=0)
-    assert after["usage_usec"] - before["usage_usec"] < \
-        1.5 * QUOTA * (after["nr_periods"] - before["nr_periods"]) + 2 * PERIOD
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("millis,period", [(50, 100), (100, 1000), (250, 100), (500, 100)])
+@pytest.mark.parametrize("words", [("burn", "0"), TREE], ids=["one", "tree"])
+def test_shares_are_held(alice, agent, machine, probe, record_property, millis, period, words):
+    limits = amounts(cpu_millis=millis, cpu_period_usec=1000 * period)
+    job = alice.start(probe, *words, limits=limits)
+    share, seconds, _ = held_share(machine, agent.cgroup(job))
+    record_property("share", f"{share:.3f} over {seconds:.1f} s")
+    alice.stop(job, grace=0)
