@@ -96,6 +96,60 @@ static int search_add_device(struct search *search, struct disk device)
     return r < 0 ? r : disk_set_add(&search->set, disk);
 }
 
+static void closedirp(DIR **dir)
+{
+    if (*dir)
+        closedir(*dir);
+}
+
+static DIR *directory_open(int dir_fd, const char *path)
+{
+    int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!dir)
+        fd_close(fd);
+    return dir;
+}
+
+/* The disks of the devices that the directory `path` below /sys names. */
+static int add_devices_in(int sysfs, const char *path, struct disk_set *set)
+{
+    _cleanup_(closedirp) DIR *dir = directory_open(sysfs, path);
+    const struct dirent *entry;
+
+    while (dir && (entry = readdir(dir))) {
+        char file[PATH_MAX];
+        struct disk device, disk;
+        int r;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(file, sizeof(file), "%s/%s/dev", path, entry->d_name);
+        r = device_read(sysfs, file, &device);
+        if (r >= 0)
+            r = disk_of_device(sysfs, device, &disk);
+        if (r >= 0)
+            r = disk_set_add(set, disk);
+        if (r < 0)
+            return r;
+    }
+    return dir ? 0 : -ENODEV;
+}
+
+int disk_set_lower(int sysfs, struct disk disk, struct disk_set *ret)
+{
+    struct disk_set set = {.count = 0};
+    char path[64];
+    int r;
+
+    snprintf(path, sizeof(path), "dev/block/%u:%u/slaves", disk.major, disk.minor);
+    r = faccessat(sysfs, path, F_OK, 0) < 0 ? 0 : add_devices_in(sysfs, path, &set);
+    if (r >= 0)
+        *ret = set;
+    return r;
+}
+
 /* --- file systems -------------------------------------------------------------------------------
  */
 
@@ -115,47 +169,6 @@ static bool file_system_is_diskless(const char *type)
     return false;
 }
 
-static void closedirp(DIR **dir)
-{
-    if (*dir)
-        closedir(*dir);
-}
-
-static DIR *directory_open(int dir_fd, const char *path)
-{
-    int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-    if (!dir)
-        fd_close(fd);
-    return dir;
-}
-
-/* All devices in fs/btrfs/UUID/devices. */
-static int btrfs_add_members(struct search *search, const char *uuid)
-{
-    char path[PATH_MAX];
-    _cleanup_(closedirp) DIR *dir = NULL;
-    const struct dirent *entry;
-
-    snprintf(path, sizeof(path), "fs/btrfs/%s/devices", uuid);
-    dir = directory_open(search->sysfs, path);
-    while (dir && (entry = readdir(dir))) {
-        struct disk device;
-        int r;
-
-        if (entry->d_name[0] == '.')
-            continue;
-        snprintf(path, sizeof(path), "fs/btrfs/%s/devices/%s/dev", uuid, entry->d_name);
-        r = device_read(search->sysfs, path, &device);
-        if (r >= 0)
-            r = search_add_device(search, device);
-        if (r < 0)
-            return r;
-    }
-    return dir ? 0 : -ENODEV;
-}
-
 /* The file system that has the mount's source device ("/dev/vda2") among its members. */
 static int search_add_btrfs(struct search *search, const struct mount_entry *entry)
 {
@@ -167,8 +180,10 @@ static int search_add_btrfs(struct search *search, const struct mount_entry *ent
         char path[PATH_MAX];
 
         snprintf(path, sizeof(path), "%s/devices%s", uuid->d_name, name);
-        if (uuid->d_name[0] != '.' && faccessat(dirfd(dir), path, F_OK, 0) == 0)
-            return btrfs_add_members(search, uuid->d_name);
+        if (uuid->d_name[0] == '.' || faccessat(dirfd(dir), path, F_OK, 0) < 0)
+            continue;
+        snprintf(path, sizeof(path), "fs/btrfs/%s/devices", uuid->d_name); /* all members */
+        return add_devices_in(search->sysfs, path, &search->set);
     }
     return -ENODEV;
 }

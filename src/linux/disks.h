@@ -14,10 +14,10 @@ struct mount_table;
  * Which disks lie behind mounts, as io.max wants them named.
  *
  * io.max takes whole disks, not partitions, and works on the requests of the device that it names:
- * for device mapper and md that is the device the file system is on, the top-most one. An overlay
- * is on the disks of its layers, btrfs on its members. Network and FUSE file systems and loop
- * devices do their work elsewhere, in another process or a kernel thread that no limit of ours
- * reaches.
+ * for device mapper and md that is the device the file system is on, the top-most one, unless
+ * io.max refuses that: then those below it (disk_set_lower()). An overlay is on the disks of its
+ * layers, btrfs on its members. Network and FUSE file systems and loop devices do their work
+ * elsewhere, in another process or a kernel thread that no limit of ours reaches.
  */
 
 #define DISKS_MAX 64
@@ -31,6 +31,12 @@ struct disk_set {
 
 void disk_set_done(struct disk_set *set);
 #define _cleanup_disk_set_ _cleanup_(disk_set_done)
+
+/*
+ * The disks right below a device of device mapper or md; none below any other. -ENODEV: one of them
+ * isn't known to /sys, -EOPNOTSUPP: one is a loop device.
+ */
+int disk_set_lower(int sysfs, struct disk disk, struct disk_set *ret);
 
 /* Shall the disk behind this mount be found? */
 typedef bool disk_mount_fn(const struct mount_entry *entry, void *data);

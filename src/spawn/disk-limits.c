@@ -22,6 +22,7 @@
 #define SCHEDULERS_MAX 256         /* "none [mq-deadline] kyber bfq" */
 #define IO_COST_MAX    (64u << 10) /* io.cost.qos: about 100 bytes for each disk */
 #define BFQ_WEIGHT_MAX UINT64_C(1000)
+#define DEPTH_MAX      8 /* of devices that are made of others */
 
 /* --- the disks ----------------------------------------------------------------------------------
  */
@@ -77,23 +78,49 @@ static int refuse_unreachable(const struct spawn_context *context, char *detail)
     return -EOPNOTSUPP;
 }
 
+static void detail_add(char *detail, const char *told)
+{
+    size_t used = strlen(detail);
+
+    snprintf(detail + used, LIMIT_DETAIL_MAX - used, "%s%s", used ? ", " : "", told);
+}
+
+/*
+ * On the disk, or, where io.max refuses it and it is made of others, on all of those. What is
+ * refused by the lowest is told.
+ */
+static int apply_on_disk(const struct spawn_context *context, int cmd_fd, enum cgroup_limit limit,
+                         struct disk disk, uint64_t value, unsigned depth, char *detail)
+{
+    struct disk_set lower = {.count = 0};
+    char told[LIMIT_DETAIL_MAX];
+    int r = cgroup_limit_apply(cmd_fd, limit, &disk, value, told, sizeof(told));
+
+    if (r < 0 && r != -ENOENT && depth < DEPTH_MAX)
+        (void)disk_set_lower(context->sysfs_fd, disk, &lower);
+    if (r < 0 && lower.count == 0) {
+        snprintf(detail, LIMIT_DETAIL_MAX, "%s", told);
+        return r;
+    }
+    if (r >= 0)
+        detail_add(detail, told);
+    for (size_t i = 0; i < lower.count; i++) {
+        r = apply_on_disk(context, cmd_fd, limit, lower.disks[i], value, depth + 1, detail);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 int disk_limits_apply(const struct spawn_context *context, int cmd_fd, enum cgroup_limit limit,
                       uint64_t value, char *detail)
 {
-    size_t used = 0;
-
+    detail[0] = '\0';
     for (size_t i = 0; i < context->disks.count; i++) {
-        char told[LIMIT_DETAIL_MAX];
-        int r =
-            cgroup_limit_apply(cmd_fd, limit, &context->disks.disks[i], value, told, sizeof(told));
+        int r = apply_on_disk(context, cmd_fd, limit, context->disks.disks[i], value, 0, detail);
 
-        if (r < 0) {
-            snprintf(detail, LIMIT_DETAIL_MAX, "%s", told);
+        if (r < 0)
             return r;
-        }
-        if (used < LIMIT_DETAIL_MAX)
-            used += (size_t)snprintf(detail + used, LIMIT_DETAIL_MAX - used, "%s%s",
-                                     used ? ", " : "", told);
     }
     if (context->disks.unreachable)
         return refuse_unreachable(context, detail);

@@ -94,6 +94,25 @@ static void test_disk_set_find_takes_device_mapper_as_it_is(void **unused)
     assert_disks("1 0 253:0 / / rw - ext4 /dev/mapper/crypt rw\n", all, NULL, "253:0 ", NULL);
 }
 
+/* A volume on a partition and on a whole disk; and a disk, which is on nothing. */
+static void test_disk_set_lower_finds_what_a_device_is_made_of(void **unused)
+{
+    struct disk_set set;
+    int sysfs = sysfs_open();
+
+    fake_file(sysfs, "devices/virtual/block/dm-0/slaves/sda1/dev", "8:1\n");
+    fake_file(sysfs, "devices/virtual/block/dm-0/slaves/nvme0n1/dev", "259:0\n");
+    assert_int_equal(disk_set_lower(sysfs, (struct disk){253, 0}, &set), 0);
+    qsort(set.disks, set.count, sizeof(set.disks[0]), disk_compare);
+    assert_int_equal(set.count, 2);
+    assert_int_equal(set.disks[0].major, 8);
+    assert_int_equal(set.disks[0].minor, 0);
+    assert_int_equal(set.disks[1].major, 259);
+    assert_int_equal(disk_set_lower(sysfs, (struct disk){8, 0}, &set), 0);
+    assert_int_equal(set.count, 0);
+    fake_close(sysfs);
+}
+
 static void test_disk_set_find_passes_over_memory(void **unused)
 {
     assert_disks("1 0 0:1 / / rw - tmpfs tmpfs rw\n2 1 0:2 / /proc rw - proc proc rw\n"
@@ -139,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_disk_set_find_takes_whole_disks_once),
         cmocka_unit_test(test_disk_set_find_takes_device_mapper_as_it_is),
+        cmocka_unit_test(test_disk_set_lower_finds_what_a_device_is_made_of),
         cmocka_unit_test(test_disk_set_find_passes_over_memory),
         cmocka_unit_test(test_disk_set_find_names_what_it_cannot_reach),
         cmocka_unit_test(test_disk_set_find_goes_through_overlays),
