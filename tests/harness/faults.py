@@ -12,10 +12,12 @@ from harness.records import hoistd_away
 
 
 @contextlib.contextmanager
-def injected(pid, *inject, path=None, children=True):
+def injected(pid, *inject, path=None, children=True, end=signal.SIGINT):
     """While the block runs, system calls of the process (and of what it starts) fail as strace(1) -e inject= says.
 
-    injected(launcher, "clone3:error=EAGAIN"); `path`: only calls about this file.
+    injected(launcher, "clone3:error=EAGAIN"); `path`: only calls about this file. `end`: how the tracer is told to end.
+    With `children`, SIGINT may hang for ever if one is born just then: it waits for the parent to stop, which waits in
+    clone3 (CLONE_VFORK) for the child, which the tracer holds. SIGKILL makes the kernel let go of all of them.
     """
     calls = ",".join(expression.partition(":")[0] for expression in inject)
     command = ["strace", "-o", "/dev/null", "-e", f"trace={calls}", "-p", str(pid)]
@@ -27,7 +29,7 @@ def injected(pid, *inject, path=None, children=True):
             waiting.read_until(tracer.stderr, b" attached")
             yield
         finally:
-            tracer.send_signal(signal.SIGINT)
+            tracer.send_signal(end)
             tracer.stderr.read()
 
 

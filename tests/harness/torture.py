@@ -350,7 +350,8 @@ class Torture:
         """hoistd has threads; of the launcher's children only the starts are meant."""
         inject = f"{rng.choice(calls)}:when={(first := rng.randrange(1, 8))}..{first + rng.randrange(0, 4)}"
         self.note(f"fail-{what} {inject}")
-        with faults.injected(pid, inject, children=what in ("hoistd", "starts")):
+        with faults.injected(pid, inject, children=what in ("hoistd", "starts"),
+                             end=signal.SIGKILL if what == "starts" else signal.SIGINT):
             self.pause(rng, 0.7)
 
     def fail_starts(self, rng):
