@@ -74,6 +74,15 @@ void agent_call_answer(struct agent_call *call, struct grpc_call *grpc,
         (void)grpc_call_reply(grpc, buffer_bytes(&bytes), buffer_size(&bytes));
 }
 
+void agent_call_drained(struct agent_call *call, struct grpc_call *grpc)
+{
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+
+    api_error_set(&error, HOIST__V1__REASON__REASON_SHUTTING_DOWN,
+                  "the agent is going down; go on when it is back");
+    agent_call_refuse(call, grpc, &error);
+}
+
 static void agent_call_show(struct agent_call *call, struct grpc_call *grpc)
 {
     _cleanup_api_message_ Hoist__V1__Job *job = job_to_message(call->shown, call->agent->host);
@@ -296,6 +305,19 @@ static void agent_closed(struct grpc_call *grpc, const struct grpc_outcome *outc
     }
 }
 
+/* A source has its last words first. */
+static void agent_draining(struct grpc_call *grpc, void *arg)
+{
+    struct agent_call *call = grpc_call_user(grpc);
+
+    (void)arg;
+    if (!call || !call->method->lasts)
+        return;
+    call->drains = true;
+    if (!call->source && call->method->grpc.kind == GRPC_KIND_UNARY)
+        agent_call_drained(call, grpc);
+}
+
 /* What the gRPC layer refuses by itself carries a reason as well. */
 static void agent_describe(enum grpc_refusal refusal, const char *text, struct buffer *details,
                            void *arg)
@@ -305,6 +327,7 @@ static void agent_describe(enum grpc_refusal refusal, const char *text, struct b
         [GRPC_REFUSAL_NOBODY] = HOIST__V1__REASON__REASON_IDENTITY_INVALID,
         [GRPC_REFUSAL_TOO_MANY] = HOIST__V1__REASON__REASON_TOO_MANY_STREAMS,
         [GRPC_REFUSAL_TOO_LARGE] = HOIST__V1__REASON__REASON_TOO_LARGE,
+        [GRPC_REFUSAL_DRAINED] = HOIST__V1__REASON__REASON_SHUTTING_DOWN,
     };
     _cleanup_api_error_ struct api_error error = {.code = 0};
 
@@ -318,6 +341,7 @@ static void agent_describe(enum grpc_refusal refusal, const char *text, struct b
 const struct grpc_handlers agent_handlers = {
     .request = agent_request,
     .closed = agent_closed,
+    .draining = agent_draining,
     .describe = agent_describe,
     .refused = call_log_refused,
     .connection_failed = call_log_connection,

@@ -45,6 +45,7 @@ struct agent_call {
     char job[ID_TEXT_MAX]; /* answer_job once the answer is here: for the log */
     const char *reason;    /* of the refusal, for the log; NULL: none */
     struct source *source; /* a streaming call's; freed by its `free` */
+    bool drains;           /* its source ends it, agent_call_drained(), rather than to wait */
     /* What becomes of an answer that is no error; NULL: it is the reply of a unary call. */
     void (*deliver)(struct agent_call *call, struct grpc_call *grpc);
 
@@ -70,6 +71,9 @@ void agent_call_answer(struct agent_call *call, struct grpc_call *grpc,
                        const ProtobufCMessage *response);
 void agent_call_refuse(struct agent_call *call, struct grpc_call *grpc,
                        const struct api_error *error);
+
+/* The same for a call that a drain ends: where it was it may go on later. */
+void agent_call_drained(struct agent_call *call, struct grpc_call *grpc);
 
 /* Connection thread: method->core will run on the core thread. */
 void agent_call_to_core(struct agent_call *call, struct grpc_call *grpc);

@@ -69,20 +69,36 @@ static int program_drained(sd_event_source *source, int fd, uint32_t events, voi
 }
 
 /* Takes no new calls; those under way may end; then the loop ends. */
-static void program_drain(struct program *program)
+static int program_drain(sd_event_source *source, void *userdata)
 {
+    struct program *program = userdata;
     struct agent *agent = &program->agent;
-    int exit_status = program->exit_status;
 
+    (void)source;
     if (program->drained)
-        return;
+        return 0;
     if (!agent->server ||
         sd_event_add_io(agent->event, &program->drained, grpc_server_drained_fd(agent->server),
-                        EPOLLIN, program_drained, program) < 0) {
-        (void)sd_event_exit(agent->event, exit_status);
-        return;
-    }
+                        EPOLLIN, program_drained, program) < 0)
+        return sd_event_exit(agent->event, program->exit_status);
     grpc_server_drain(agent->server, clock_boot() + DRAIN_PATIENCE);
+    return 0;
+}
+
+/* Once the core has nothing else to do: what calls wait for may be known already. */
+static void program_begin_drain(struct program *program)
+{
+    struct agent *agent = &program->agent;
+    sd_event_source *source = NULL;
+    int r = sd_event_add_defer(agent->event, &source, program_drain, program);
+
+    if (r >= 0)
+        r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_source_set_floating(source, true);
+    sd_event_source_unref(source);
+    if (r < 0)
+        (void)program_drain(NULL, program);
 }
 
 static void program_jobs_stopped(struct worker_reply *reply, void *userdata)
@@ -91,7 +107,7 @@ static void program_jobs_stopped(struct worker_reply *reply, void *userdata)
 
     (void)reply; /* also those that couldn't be ended in time were killed */
     program->stopping_jobs = false;
-    program_drain(program);
+    program_begin_drain(program);
 }
 
 /* Each with its own grace. Meanwhile calls are answered and output is followed to its end. */
@@ -114,7 +130,7 @@ static void program_shut_down(struct program *program, const char *why, bool sto
     if (stops_jobs)
         program_stop_jobs(program);
     if (!program->stopping_jobs)
-        program_drain(program);
+        program_begin_drain(program);
 }
 
 static int program_signalled(sd_event_source *source, const struct signalfd_siginfo *info,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "agent/access.h"
@@ -19,6 +20,7 @@ struct method {
     const char *name;        /* "StartJob": for the log */
     const ProtobufCMessageDescriptor *request;
     enum permission permission;
+    bool lasts; /* it may have no end of its own: a drain ends it */
     /*
      * On the connection thread, with the request unpacked and access granted. It answers at once,
      * or hands the call to the core thread by agent_call_to_core(). NULL: straight to the core.

@@ -169,6 +169,10 @@ static int output_source_wait(struct output_source *source, uint8_t *buffer, siz
 
     if (!source->follower)
         return output_source_end(source, false, buffer, ret_size, err);
+    if (source->call->drains) {
+        agent_call_drained(source->call, source->grpc);
+        return GRPC_PULL_END;
+    }
     if (source->until != USEC_INFINITY) {
         if (now > source->until + UNTIL_SLACK)
             return output_source_end(source, false, buffer, ret_size, err);

@@ -83,9 +83,12 @@ static enum grpc_pull health_pull(struct grpc_call *grpc, uint8_t *buffer, size_
     Grpc__Health__V1__HealthCheckResponse response = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
     struct health_source *health = arg;
 
-    (void)grpc;
     (void)room; /* a few bytes always fit */
     response.status = status_of(health->call->agent, service_of(health->call));
+    if ((int)response.status == health->told && health->call->drains) {
+        agent_call_drained(health->call, grpc);
+        return GRPC_PULL_END;
+    }
     if ((int)response.status == health->told)
         return GRPC_PULL_WAIT;
     health->told = (int)response.status;

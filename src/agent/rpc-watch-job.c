@@ -147,6 +147,10 @@ static enum grpc_pull watch_pull(struct grpc_call *grpc, uint8_t *buffer, size_t
     struct watch_source *source = arg;
     struct agent_call *call = source->call;
 
+    if (!source->ready && call->drains && !source->ended) {
+        agent_call_drained(call, grpc);
+        return GRPC_PULL_END;
+    }
     if (!source->ready)
         return source->ended ? GRPC_PULL_END : GRPC_PULL_WAIT;
     source->ready = false;

@@ -88,8 +88,11 @@
 #define GRPC_KEEPALIVE_TIME (30 * USEC_PER_SEC)      /* silence before we ask by PING */
 #define GRPC_KEEPALIVE_WAIT (20 * USEC_PER_SEC)      /* and then wait */
 #define GRPC_DRAIN_NOTICE   (1 * USEC_PER_SEC) /* between the two GOAWAYs of a graceful shutdown */
-#define GRPC_LINGER_TIME    (1 * USEC_PER_SEC) /* read and drop after a fatal alert (T8) */
-#define GRPC_LINGER_BYTES   (64U * 1024)
+#define GRPC_DRAIN_CUT                                                                             \
+    (1 * USEC_PER_SEC) /* from the end of a drain's calls to the connection's                      \
+                        */
+#define GRPC_LINGER_TIME  (1 * USEC_PER_SEC) /* read and drop after a fatal alert (T8) */
+#define GRPC_LINGER_BYTES (64U * 1024)
 
 /* ---- one server ---- */
 

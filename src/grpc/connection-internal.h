@@ -52,6 +52,7 @@ struct connection {
     usec_t expires;  /* its certificate; clock_boot() */
     usec_t refused;  /* since when it may call nothing, if `refusal` says so */
     usec_t drained;  /* when draining began; 0: it hasn't */
+    bool drain_over; /* its deadline has come: no call goes on */
 };
 
 /* The edge is legal or the caller has a bug. */

@@ -28,6 +28,15 @@ static void on_closed(struct grpc_call *call, const struct grpc_outcome *outcome
         options->handlers->closed(call, outcome, options->arg);
 }
 
+static void on_draining(struct grpc_call *call, void *arg)
+{
+    struct connection *connection = arg;
+    const struct grpc_server_options *options = connection->host->options;
+
+    if (options->handlers->draining)
+        options->handlers->draining(call, options->arg);
+}
+
 static void on_refused(struct server_session *session, const char *path,
                        const struct grpc_outcome *outcome, void *arg)
 {
@@ -81,6 +90,7 @@ static void on_wake(void *arg)
 static const struct server_session_ops session_ops = {
     .request = on_request,
     .closed = on_closed,
+    .draining = on_draining,
     .refused = on_refused,
     .describe = on_describe,
     .enter = on_enter,

@@ -28,7 +28,8 @@ static bool tick_open(struct connection *connection, usec_t now)
         reason = "the peer doesn't read";
     else if (connection->pinged && now >= plus(connection->pinged, GRPC_KEEPALIVE_WAIT))
         reason = "the peer doesn't answer";
-    else if (connection->host->is_draining && now >= connection->host->drain_deadline)
+    else if (connection->host->is_draining &&
+             now >= plus(connection->host->drain_deadline, GRPC_DRAIN_CUT))
         reason = "it didn't end before the shutdown did";
     if (!reason)
         return false;
@@ -58,6 +59,10 @@ static void keep_alive(struct connection *connection, usec_t now)
         server_session_drain_finish(session);
     if (connection->drained && now >= plus(connection->drained, GRPC_DRAIN_NOTICE))
         server_session_drain_finish(session);
+    if (connection->drained && !connection->drain_over && now >= connection->host->drain_deadline) {
+        connection->drain_over = true;
+        server_session_drain_end(session, now);
+    }
 }
 
 static usec_t next_tick_open(const struct connection *connection)
@@ -80,7 +85,9 @@ static usec_t next_tick_open(const struct connection *connection)
     else
         next = MIN(next, plus(connection->heard, GRPC_KEEPALIVE_TIME));
     if (connection->host->is_draining)
-        next = MIN(next, connection->host->drain_deadline);
+        next = MIN(next, connection->drain_over
+                             ? plus(connection->host->drain_deadline, GRPC_DRAIN_CUT)
+                             : connection->host->drain_deadline);
     if (connection->drained && !session->is_drained)
         next = MIN(next, plus(connection->drained, GRPC_DRAIN_NOTICE));
     return next;

@@ -93,6 +93,15 @@ static void run_ended(struct server_session *session)
     }
 }
 
+static void tell_draining(struct server_session *session, struct grpc_call *call)
+{
+    if (!call_is(call, CALL_HANDLING) && !call_is(call, CALL_STREAMING))
+        return;
+    if (session->ops->draining)
+        session->ops->draining(call, session->arg);
+    grpc_call_resume(call);
+}
+
 static void run_ready(struct server_session *session)
 {
     struct grpc_call *call;
@@ -104,6 +113,8 @@ static void run_ready(struct server_session *session)
         session->ops->request(call, buffer_bytes(&call->request) + FRAME_HEAD_SIZE,
                               buffer_size(&call->request) - FRAME_HEAD_SIZE, session->arg);
         request_drop(session, call);
+        if (session->is_draining)
+            tell_draining(session, call);
     }
 }
 
@@ -377,11 +388,15 @@ void server_session_tick(struct server_session *session, usec_t now)
 
 void server_session_drain_begin(struct server_session *session)
 {
+    struct grpc_call *call;
+
     if (session->is_draining)
         return;
     session->is_draining = true;
     (void)nghttp2_submit_shutdown_notice(session->http2.session);
     server_session_ping(session);
+    TAILQ_FOREACH(call, &session->calls, all)
+    tell_draining(session, call);
 }
 
 void server_session_drain_finish(struct server_session *session)
@@ -396,26 +411,40 @@ void server_session_drain_finish(struct server_session *session)
                                 NULL, 0);
 }
 
-void server_session_expel(struct server_session *session, const char *text, usec_t now)
+/* With the details that the handlers describe. */
+static void abort_calls(struct server_session *session, enum grpc_refusal refusal,
+                        enum grpc_status status, const char *text)
 {
     _cleanup_buffer_ struct buffer details = {0};
     struct grpc_call *call;
 
-    session->http2.now = now;
-    session->refusal = GRPC_STATUS_UNAUTHENTICATED;
-    session->refusal_text = text;
     if (session->ops->describe)
-        session->ops->describe(GRPC_REFUSAL_NOBODY, text, &details, session->arg);
+        session->ops->describe(refusal, text, &details, session->arg);
     TAILQ_FOREACH(call, &session->calls, all)
     {
         bool is_receiving = call_is(call, CALL_RECEIVING);
 
         queue_move(call, NULL); /* it may have been READY */
-        call_abort(call, session->refusal, text, buffer_bytes(&details), buffer_size(&details));
+        call_abort(call, status, text, buffer_bytes(&details), buffer_size(&details));
         if (is_receiving)
             request_drop(session, call);
     }
     server_session_drain_finish(session);
+}
+
+void server_session_drain_end(struct server_session *session, usec_t now)
+{
+    session->http2.now = now;
+    abort_calls(session, GRPC_REFUSAL_DRAINED, GRPC_STATUS_UNAVAILABLE,
+                "the agent is going down; try again when it is back");
+}
+
+void server_session_expel(struct server_session *session, const char *text, usec_t now)
+{
+    session->http2.now = now;
+    session->refusal = GRPC_STATUS_UNAUTHENTICATED;
+    session->refusal_text = text;
+    abort_calls(session, GRPC_REFUSAL_NOBODY, session->refusal, text);
 }
 
 void server_session_ping(struct server_session *session)

@@ -22,6 +22,7 @@ struct server_session_ops {
     /* As grpc_handlers; `arg` is the session's. */
     void (*request)(struct grpc_call *call, const void *message, size_t size, void *arg);
     void (*closed)(struct grpc_call *call, const struct grpc_outcome *outcome, void *arg);
+    void (*draining)(struct grpc_call *call, void *arg);
     void (*refused)(struct server_session *session, const char *path,
                     const struct grpc_outcome *outcome, void *arg);
     void (*describe)(enum grpc_refusal refusal, const char *text, struct buffer *details,
@@ -93,6 +94,9 @@ void server_session_tick(struct server_session *session, usec_t now);
 
 /* First half of a graceful end: GOAWAY that lets calls on the way still in, and a PING. */
 void server_session_drain_begin(struct server_session *session);
+
+/* Its deadline: ends what has no answer yet as UNAVAILABLE, and lets nothing new in. */
+void server_session_drain_end(struct server_session *session, usec_t now);
 /* Second half, when the PING was answered (by itself) or takes too long: GOAWAY with the last
  * stream that counts. Once. */
 void server_session_drain_finish(struct server_session *session);

@@ -70,6 +70,7 @@ enum grpc_refusal {
                                     more */
     GRPC_REFUSAL_TOO_MANY,       /* RESOURCE_EXHAUSTED: connections or streams of one principal */
     GRPC_REFUSAL_TOO_LARGE,      /* RESOURCE_EXHAUSTED: the request message */
+    GRPC_REFUSAL_DRAINED,        /* UNAVAILABLE: not over when the drain had to be */
 };
 
 struct grpc_handlers {
@@ -86,6 +87,13 @@ struct grpc_handlers {
      * until this returns. Free what grpc_call_set_user() holds here. May be NULL.
      */
     void (*closed)(struct grpc_call *call, const struct grpc_outcome *outcome, void *arg);
+
+    /*
+     * The server drains: called once for each call that has no answer yet. What has no end of its
+     * own is better ended now, by grpc_call_fail(), than at the deadline. A source that waits is
+     * asked again afterwards. May be NULL.
+     */
+    void (*draining)(struct grpc_call *call, void *arg);
 
     /*
      * Called for each call that the layer refused by itself, so that it can be logged: unknown
@@ -160,7 +168,8 @@ static inline void grpc_server_freep(struct grpc_server **server)
 
 /*
  * Stops accepting and sends GOAWAY on every connection; calls under way may end until `deadline`
- * (clock_boot()), then they are cut. Returns at once. grpc_server_drained_fd() becomes readable
+ * (clock_boot()), then they end as UNAVAILABLE (GRPC_REFUSAL_DRAINED), and GRPC_DRAIN_CUT later the
+ * connection is cut. Returns at once. grpc_server_drained_fd() becomes readable
  * when the last connection is gone (an eventfd that the server owns; leave its count alone).
  */
 void grpc_server_drain(struct grpc_server *server, usec_t deadline);

@@ -90,6 +90,8 @@ class Service:
             return call(request if request is not None else request_class(**fields), timeout=timeout,
                         metadata=metadata)
 
+        if not streams:  # the same without waiting: a grpc.Future
+            invoke.begin = lambda **fields: call.future(request_class(**fields), timeout=PATIENCE)
         return invoke
 
 

@@ -2,6 +2,7 @@
 """Agents that die, are restarted, or may not start: jobs run on, and what is said of them afterwards is the truth."""
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -185,6 +186,29 @@ def test_sigterm_to_hoistd_drains_and_the_launcher_starts_another(own, alice, pr
     client = own.client("alice")
     assert client.jobs.GetJob(name=job.name).pid == job.pid
     client.stop(job, grace=0)
+
+
+def test_calls_that_a_shutdown_ends_say_so_and_can_be_resumed(own, alice, probe):
+    """They don't hold it up: not one is cut at its deadline."""
+    job = ready(alice, alice.start(probe, "out", "ready", ",", "await", "10", ",", "out", "bye"))
+    streams = [alice.jobs.StreamOutput(name=job.name, follow=True), alice.jobs.WatchJob(name=job.name), alice.health.Watch()]
+    for stream in streams:
+        next(stream)
+    wait = alice.jobs.WaitJob.begin(name=job.name)
+    alice.agent.Ping()  # behind it on the same connection
+    with own.cli("alice").running("logs", "-f", job.name) as process:
+        waiting.read_until(process.stdout, b"ready\n")
+        seen = len(own.log())
+        own.kill_hoistd(signal.SIGTERM)
+        for end in (wait.result, *(functools.partial(list, stream) for stream in streams)):
+            with refused("UNAVAILABLE", "SHUTTING_DOWN"):
+                end()
+        client = own.client("alice")
+        assert client.output(job, offset=6, follow=False).data == b""
+        client.jobs.SignalJob(name=job.name, signal="USR1")
+        said, words = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said, words) == (0, b"got signal 10\nbye\n", b"")
+    assert "didn't end before the shutdown" not in own.log()[seen:]
 
 
 def test_sighup_reloads_certificates_and_touches_nothing_else(own, alice, probe):

@@ -324,7 +324,17 @@ def segments(chosen, count):
 
 
 def await_mark(client, job, mark):
-    """Returns when the job has printed the mark, the last thing before it waits."""
+    """Returns when the job has printed the mark, the last thing before it waits. A channel may have taken a connection for
+    ready whose end it has not noticed yet."""
+    while True:
+        grpc.channel_ready_future(client.channel).result(2 * PATIENCE)
+        try:
+            return read_mark(client, job, mark)
+        except grpc.RpcError as error:
+            assert error.code().name == "UNAVAILABLE", error
+
+
+def read_mark(client, job, mark):
     data = b""
     responses = client.jobs.StreamOutput(name=job.name, follow=True, tail_lines=2, timeout=4 * PATIENCE)
     for response in responses:
@@ -352,7 +362,6 @@ def read_through_restarts(own, probe, seed, readers, connections, ends):
                 own.restart()
             else:
                 own.kill_hoistd()
-            grpc.channel_ready_future(clients[0].channel).result(2 * PATIENCE)
             await_mark(clients[0], job, b"mark-%d\n" % i)
             clients[0].jobs.SignalJob(name=job.name, signal="USR1")
         for future in read:

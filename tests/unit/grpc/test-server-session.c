@@ -38,7 +38,9 @@ struct rig {
     enum grpc_status last_status;
     unsigned described;
     enum grpc_refusal last_refusal;
-    unsigned enters; /* left */
+    unsigned drained;  /* calls that were told of it */
+    bool ends_drained; /* and are ended by the handler */
+    unsigned enters;   /* left */
 
     /* Of what it sent. */
     unsigned goaways;
@@ -114,9 +116,19 @@ static void on_leave(void *arg)
     rig->enters++;
 }
 
+static void on_draining(struct grpc_call *call, void *arg)
+{
+    struct rig *rig = arg;
+
+    rig->drained++;
+    if (rig->ends_drained)
+        assert_int_equal(grpc_call_fail(call, GRPC_STATUS_ABORTED, "by the handler", NULL, 0), 0);
+}
+
 static const struct server_session_ops ops = {
     .request = on_request,
     .closed = on_closed,
+    .draining = on_draining,
     .refused = on_refused,
     .describe = on_describe,
     .enter = on_enter,
@@ -730,6 +742,48 @@ static void test_drain_refuses_what_comes_after(void **state)
     assert_true(http2_is_done(&rig->session->http2));
 }
 
+static void hang(struct rig *rig, uint32_t stream)
+{
+    put_request(rig, 0, stream, "/test.Echo/Hang", NULL, NULL);
+    h2_put_message(&rig->in, NGHTTP2_FLAG_END_STREAM, stream, "", 0);
+    assert_int_equal(exchange(rig), 0);
+}
+
+static void test_drain_lets_handlers_end_what_has_no_end(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->ends_drained = true;
+    hang(rig, 1);
+    server_session_drain_begin(rig->session);
+    listen_to(rig);
+    assert_int_equal(rig->drained, 1);
+    assert_answer(rig, GRPC_STATUS_ABORTED);
+    hang(rig, 3); /* on its way when the GOAWAY was */
+    assert_int_equal(rig->drained, 2);
+    assert_answer(rig, GRPC_STATUS_ABORTED);
+}
+
+static void test_drain_ends_all_at_its_end(void **state)
+{
+    struct rig *rig = *state;
+
+    hang(rig, 1);
+    put_request(rig, 0, 3, "/test.Echo/Hang", NULL, NULL); /* no handler has it */
+    assert_int_equal(exchange(rig), 0);
+    server_session_drain_begin(rig->session);
+    listen_to(rig);
+    assert_int_equal(rig->drained, 1);
+    assert_int_equal(rig->described, 0);
+    server_session_drain_end(rig->session, START);
+    listen_to(rig);
+    assert_int_equal(rig->described, 1); /* for all of them */
+    assert_int_equal(rig->last_refusal, GRPC_REFUSAL_DRAINED);
+    assert_answer(rig, GRPC_STATUS_UNAVAILABLE);
+    assert_int_equal(rig->goaways, 2);
+    assert_true(http2_is_done(&rig->session->http2));
+}
+
 static void test_free_tells_of_every_call(void **state)
 {
     struct rig *rig = *state;
@@ -776,6 +830,8 @@ int main(void)
         on_rig(test_receive_bounds_incomplete_requests_n13),
         on_rig(test_receive_refuses_other_protocols),
         on_rig(test_drain_refuses_what_comes_after),
+        on_rig(test_drain_lets_handlers_end_what_has_no_end),
+        on_rig(test_drain_ends_all_at_its_end),
         on_rig(test_free_tells_of_every_call),
     };
 
