@@ -25,6 +25,13 @@ static int open_dir(int jobs, const struct id *id)
     return fd < 0 ? -errno : fd;
 }
 
+bool job_dir_exists(int jobs, const struct id *id)
+{
+    _cleanup_close_ int dir = open_dir(jobs, id);
+
+    return dir != -ENOENT;
+}
+
 static int write_specification(int dir, const struct specification *specification,
                                struct error *err)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "output/files.h"
@@ -51,6 +52,9 @@ int job_dir_read_specification(int jobs, const struct id *id, struct specificati
 
 /* Removes the directory and its files; 0 also when it isn't there. */
 int job_dir_remove(int jobs, const struct id *id, struct error *err);
+
+/* Whether there is one. Where nobody can tell there is. */
+bool job_dir_exists(int jobs, const struct id *id);
 
 /* What its files take of the disk, in bytes; 0 when there are none. */
 uint64_t job_dir_usage(int jobs, const struct id *id);

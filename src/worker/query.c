@@ -231,6 +231,10 @@ static void output_found(struct worker_operation *op, struct job *job, struct st
     if (r == 0)
         r = open_output(op->worker, &of->id, of->spec.merged, job ? job->finished : true,
                         &op->reply.output, &failure.error);
+    if (r == -ENOENT) {
+        failure.reason = HOIST_REASON_OUTPUT_DAMAGED;
+        error_set(&failure.error, r, "the job's output is gone: its files are not there any more");
+    }
     if (r < 0)
         operation_fail(op, &failure);
     else

@@ -110,10 +110,33 @@ static void look_at_job(struct job *job)
     job_read_said(job); /* what was said before the watch began */
 }
 
+/*
+ * A record that could not be committed may come back all the same, from a journal whose fsync(2)
+ * failed. Its start was refused and its directory removed, last of all; in the same boot nothing
+ * else takes a directory away before its record.
+ */
+static bool was_refused(const struct job *job)
+{
+    return job->outcome.state == HOIST_STATE_STARTING && !job->rebooted &&
+           !job_dir_exists(job->worker->dir.jobs, &job->specification.id);
+}
+
+static void drop_refused(struct job *job)
+{
+    const struct failure nobody_asks = {.reason = HOIST_REASON_STORE_FAILED};
+
+    job_drop(job, &nobody_asks);
+    job_advance(job);
+}
+
 /* As after a spawner's answer: whether the command was executed is still to be heard. */
 static void resume_job(struct job *job)
 {
     look_at_job(job);
+    if (job->recorded && was_refused(job)) {
+        drop_refused(job);
+        return;
+    }
     if (job->outcome.state == HOIST_STATE_STARTING) {
         job->start.pending = true;
         job->start.spawn_answered = true;

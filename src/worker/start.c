@@ -283,7 +283,9 @@ static void unrecorded(struct job *job)
     _cleanup_failure_ struct failure failure = {.reason = HOIST_REASON_UNSPECIFIED};
 
     failure_set(&failure, job->start.put_code, HOIST_REASON_STORE_FAILED,
-                "the job can't be recorded: %s", job->start.put_error.text);
+                "the job can't be recorded, and was ended%s: %s",
+                job_was_executed(job) ? " after it had run for a moment" : " before it ran",
+                job->start.put_error.text);
     job_drop(job, &failure);
 }
 

@@ -410,11 +410,13 @@ class Torture:
         lost = told == ("LOST", "LOST", None, 0) and (start.init_harmed or start.attempts > 1)
         unwritten = start.init_harmed and word("Reason", job.reason) == "OUTPUT_WRITE_FAILED"
         assert whole or stopped or lost or unwritten, f"{start} ended as {told}: {job.error}"
-        if lost and start.attempts > 1:
-            # Its first attempt may have been refused for a record that could not be committed, which the journal brought
-            # back after a kill: its files were removed.
+        try:
+            output = client.output(start.job)
+        except grpc.RpcError as error:
+            # What its first attempt left, which was refused for a record that could not be committed, was being removed
+            # when hoistd was killed.
+            assert lost and start.attempts > 1 and error.code() is grpc.StatusCode.DATA_LOSS, f"{start}: {error}"
             return
-        output = client.output(start.job)
         start.see(output.data, whole and output.summary.complete)
         assert output.summary.complete or unwritten, f"{start}: its output is not complete"
 

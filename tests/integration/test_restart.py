@@ -368,6 +368,15 @@ def test_records_that_are_damaged_or_gone_lose_no_job(own, alice, probe, harm, w
         client.jobs.DeleteJob(name=job.name)
 
 
+def test_output_whose_files_are_gone_is_lost_data(own, alice):
+    job = alice.run("sh", "-c", "echo over")
+    shutil.rmtree(f"{own.dir}/state/{job.name}")
+    with refused("DATA_LOSS", "OUTPUT_DAMAGED"):
+        alice.output(job)
+    assert ending(alice.jobs.GetJob(name=job.name)) == ("SUCCEEDED", "EXITED", 0, 0)
+    alice.jobs.DeleteJob(name=job.name)
+
+
 def test_a_journal_that_is_cut_short_loses_no_running_job(own, alice, probe):
     """As after a loss of power on a disk that had promised too much."""
     job = ready(alice, alice.start(probe, "out", "ready", ",", "await", "10", ",", "exit", "5"))

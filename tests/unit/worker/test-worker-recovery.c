@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/fd.h"
 #include "fixture.h"
 #include "store/store-sqlite.h"
 #include "worker/job-dir.h"
@@ -212,6 +213,53 @@ static void test_start_never_acknowledged_is_ended(void **state)
     assert_false(init->grouped);
     assert_true(init->life < 0);
     assert_int_equal(fixture->host.spawns, 1);
+}
+
+static void remove_directory(struct fixture *fixture, const struct id *id)
+{
+    char path[128];
+    int jobs;
+
+    snprintf(path, sizeof(path), "%s/jobs", fixture->dir);
+    jobs = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(job_dir_remove(jobs, id, NULL), 0);
+    fd_close(jobs);
+}
+
+/* As after a commit that failed, when the journal has the record all the same. */
+static void test_record_of_a_refused_start_is_dropped(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fake_init *init = start_and_crash(fixture);
+    struct worker_counts counts;
+
+    fake_dies(init);
+    remove_directory(fixture, &init->id);
+    fixture_open(fixture);
+    fixture_settle(fixture);
+    fixture_reopen(fixture);
+    worker_count(fixture->worker, &counts);
+    assert_int_equal(counts.running + counts.kept, 0);
+    assert_int_equal(fixture->ended, 0);
+    assert_false(init->grouped);
+}
+
+/* Whoever lost its directory otherwise had been acknowledged, for all that is known. */
+static void test_running_job_without_its_directory_is_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    fixture_settle(fixture);
+    fixture_close(fixture);
+    fake_dies(init);
+    remove_directory(fixture, &init->id);
+    fixture_open(fixture);
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_LOST);
+    job_info_free(job);
 }
 
 static void remove_records(struct fixture *fixture)
@@ -487,6 +535,8 @@ int main(void)
         WITH_FIXTURE(test_stop_under_way_ends_as_stopped),
         WITH_FIXTURE(test_stop_that_was_stuck_still_is),
         WITH_FIXTURE(test_start_never_acknowledged_is_ended),
+        WITH_FIXTURE(test_record_of_a_refused_start_is_dropped),
+        WITH_FIXTURE(test_running_job_without_its_directory_is_lost),
         WITH_FIXTURE(test_directory_without_a_record_is_adopted),
         WITH_FIXTURE(test_torn_directory_is_removed),
         WITH_FIXTURE(test_directory_that_can_not_be_read_stays),
