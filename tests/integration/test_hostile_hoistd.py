@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from harness.hostile import AGENT_UID, STATE_FILE_SIZE, Ended, HostileHoistd, messages, state_file
+from harness.hostile import AGENT_UID, STATE_FILE_SIZE, Ended, HostileHoistd, messages, protocol, state_file
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run hoistd as another user")
 
@@ -188,6 +188,17 @@ def test_a_line_feed_does_not_reach_the_service_manager(hostile):
     hoistd.hello()
     with pytest.raises(Ended):
         hoistd.ask(ready={"address": b"127.0.0.1:1\nMAINPID=1"})
+
+
+def test_another_version_is_told_in_words(hostile):
+    """Both versions, and what to do; a hoistd of the right one may still say Hello."""
+    hoistd = hostile()
+    for other in (protocol() - 1, protocol() + 1):
+        failure = hoistd.ask(hello={"protocol": other, "version": b"9.9"}).failure
+        assert failure.code == -errno.EPROTONOSUPPORT
+        assert re.fullmatch(rf"hoist-launcher \S+ speaks protocol version {protocol()}, hoistd 9\.9 version {other}: "
+                            r"restart hoist-launcher \(jobs go on\)", failure.sentence.decode())
+    hoistd.serve()
 
 
 def test_nothing_before_hello(hostile):

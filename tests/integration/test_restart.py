@@ -165,6 +165,27 @@ def test_a_job_without_a_record_is_adopted_and_one_without_its_job_is_lost(own, 
     client.jobs.DeleteJob(name="kept")
 
 
+def test_a_retried_start_is_one_job_whatever_became_of_hoistd(own, alice, probe):
+    """Of one that runs, one that has ended, and one whose record had not been committed when hoistd died."""
+    specs = {name: {"command": probe.encode(), "args": [part.encode() for part in parts]} for name, parts in {
+        "runs": ("out", "ready", ",", "forever"), "over": ("exit", "4"), "bare": ("out", "ready", ",", "await", "10")}.items()}
+    jobs = {name: alice.jobs.StartJob(spec=spec, request_id=f"retried-{name}") for name, spec in specs.items()}
+    for name in ("runs", "bare"):
+        ready(alice, jobs[name])
+    alice.wait(jobs["over"])
+    with records.hoistd_away(own):
+        records.remove(own, jobs["bare"])
+    client = own.client("alice")
+    for name, spec in specs.items():
+        assert client.jobs.StartJob(spec=spec, request_id=f"retried-{name}").name == jobs[name].name
+        with refused("ALREADY_EXISTS", "REQUEST_ID_REUSED"):
+            client.jobs.StartJob(spec={"command": b"true"}, request_id=f"retried-{name}")
+    for name in ("runs", "bare"):
+        client.stop(jobs[name], grace=0)
+    for job in jobs.values():
+        client.jobs.DeleteJob(name=job.name)
+
+
 def test_jobs_of_before_a_reboot_are_lost(own, alice, probe, tmp_path):
     job = ready(alice, alice.start(probe, "out", "ready", ",", "forever"))
     over = alice.run("sh", "-c", "exit 6")
