@@ -50,7 +50,7 @@ static const char *const allowed[] = {
     "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getrusage", "getrlimit",
     "uname", "sysinfo", "getcpu", "getrandom",
     /* time */
-    "time", "gettimeofday", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep",
+    "alarm", "setitimer", "time", "gettimeofday", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep",
 #if IS_SANITIZED
     /* the leak checker's tracer, and a symbolizer for reports */
     "clone", "fork", "vfork", "execve", "wait4", "waitid", "pipe2", "dup", "dup2", "dup3", "kill",

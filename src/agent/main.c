@@ -42,6 +42,10 @@
 
 #define DRAIN_PATIENCE (5 * USEC_PER_SEC) /* calls under way may end until then */
 
+/* From the drain to the end, in seconds. Whatever hangs then keeps lock and port from the next
+ * hoistd, and where the launcher has died nobody else would end it. */
+#define SHUTDOWN_PATIENCE 20
+
 /* What main() holds beside the agent itself. */
 struct program {
     struct agent agent;
@@ -85,13 +89,26 @@ static int program_drain(sd_event_source *source, void *userdata)
     return 0;
 }
 
+/* A signal handler: nothing here waits for a thread. What was committed is safe. */
+static _Noreturn void program_overdue(int signal)
+{
+    static const char words[] = "hoistd: the shutdown hangs: ended without it\n";
+
+    (void)signal;
+    (void)!write(STDERR_FILENO, words, sizeof(words) - 1);
+    _exit(EXIT_FAILURE);
+}
+
 /* Once the core has nothing else to do: what calls wait for may be known already. */
 static void program_begin_drain(struct program *program)
 {
     struct agent *agent = &program->agent;
     sd_event_source *source = NULL;
-    int r = sd_event_add_defer(agent->event, &source, program_drain, program);
+    int r;
 
+    (void)signal(SIGALRM, program_overdue);
+    (void)alarm(SHUTDOWN_PATIENCE);
+    r = sd_event_add_defer(agent->event, &source, program_drain, program);
     if (r >= 0)
         r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
     if (r >= 0)

@@ -12,7 +12,7 @@ import subprocess
 import grpc
 import pytest
 
-from harness import BUILD, PATIENCE, faults, records, traces, waiting
+from harness import BUILD, PATIENCE, faults, records, takeover, traces, waiting
 from harness.agent import NO_LEAKS, Agent
 from harness.api import ending, refused, seconds, word
 from harness.pattern import pattern
@@ -80,6 +80,25 @@ def test_jobs_run_on(own, alice, probe, how):
     for job in (goes_on, stays):
         traces.assert_gone(own, job)
         client.jobs.DeleteJob(name=job.name)
+
+
+def test_a_shutdown_that_hangs_has_an_end(own, alice):
+    """The store's thread never answers and the launcher is dead: nobody else would free lock and port."""
+    hoistd = own.hoistd_pid
+    store = next(int(thread) for thread in os.listdir(f"/proc/{hoistd}/task") if comm(hoistd, thread) == "store")
+    takeover.ptrace(takeover.ATTACH, store)
+    os.waitpid(store, takeover.WALL)
+    os.kill(own.launcher_pid, signal.SIGKILL)
+    os.waitpid(store, takeover.WALL)  # it is let go by nothing but its end
+    waiting.process_end(hoistd)
+    assert "the shutdown hangs" in own.log()
+    own.restart()
+    assert own.client("alice").agent.Ping().principal == "alice"
+
+
+def comm(pid, thread):
+    with open(f"/proc/{pid}/task/{thread}/comm") as file:
+        return file.read().strip()
 
 
 def test_what_happens_while_hoistd_is_away(own, alice, probe):
