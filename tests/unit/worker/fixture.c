@@ -39,7 +39,21 @@ static void trouble(const struct id *job, const struct error *err, void *userdat
 
 static void ready(struct worker_reply *reply, void *userdata)
 {
-    (void)reply, (void)userdata;
+    struct fixture *fixture = userdata;
+
+    (void)reply;
+    fixture->ready = true;
+}
+
+/* Recovery waits for the store's thread and the disk's, which may take as long as they like. */
+static void wait_until_ready(struct fixture *fixture)
+{
+    usec_t deadline = clock_boot() + PATIENCE;
+
+    while (!fixture->ready) {
+        assert_true(sd_event_run(fixture->event, PATIENCE) >= 0);
+        assert_true(clock_boot() < deadline);
+    }
 }
 
 void fixture_open(struct fixture *fixture)
@@ -57,8 +71,10 @@ void fixture_open(struct fixture *fixture)
     options.ended = ended;
     options.trouble = trouble;
     options.userdata = fixture;
+    fixture->ready = false;
     assert_int_equal(worker_open(&options, &fixture->worker, &err), 0);
     worker_count(fixture->worker, &counts);
+    wait_until_ready(fixture);
     fixture_settle(fixture);
 }
 
@@ -210,6 +226,22 @@ struct job_info *fixture_get(struct fixture *fixture, const char *name)
     fixture_wait(fixture, &answer);
     assert_null(answer.reply.failure);
     return answer.reply.job;
+}
+
+struct job_info *fixture_wait_running(struct fixture *fixture, const char *name)
+{
+    usec_t deadline = clock_boot() + PATIENCE;
+
+    for (;;) {
+        struct job_info *job = fixture_get(fixture, name);
+
+        if (job->state == HOIST_STATE_RUNNING)
+            return job;
+        assert_int_equal(job->state, HOIST_STATE_STARTING);
+        job_info_free(job);
+        assert_true(clock_boot() < deadline);
+        fixture_settle(fixture);
+    }
 }
 
 unsigned fixture_directories(struct fixture *fixture)

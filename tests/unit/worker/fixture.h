@@ -20,6 +20,7 @@ struct fixture {
     struct worker *worker;
     struct store *store; /* the memory store, for failures on demand; the worker's */
     struct id boot_id;
+    bool ready;     /* the worker has said so since it was opened */
     unsigned ended; /* calls of the worker's `ended` */
     enum hoist_state ended_state;
     unsigned troubles;
@@ -66,6 +67,8 @@ struct fake_init *fixture_start(struct fixture *fixture, char ret_id[static ID_T
 /* WaitJob by alice until the end; the caller frees. */
 struct job_info *fixture_wait_end(struct fixture *fixture, const char *name);
 struct job_info *fixture_get(struct fixture *fixture, const char *name);
+/* Once it is RUNNING: a job without a record is STARTING until it has one again. */
+struct job_info *fixture_wait_running(struct fixture *fixture, const char *name);
 
 /* Directories of jobs. */
 unsigned fixture_directories(struct fixture *fixture);

@@ -282,8 +282,7 @@ static void test_directory_without_a_record_is_adopted(void **state)
     fixture_close(fixture);
     remove_records(fixture);
     fixture_open(fixture);
-    job = fixture_get(fixture, id);
-    assert_int_equal(job->state, HOIST_STATE_RUNNING);
+    job = fixture_wait_running(fixture, id);
     assert_string_equal(job->spec.command, "/bin/true");
     assert_string_equal(job->created_by, "alice");
     job_info_free(job);
@@ -408,8 +407,7 @@ static void test_records_that_are_gone_are_told(void **state)
     remove_records(fixture);
     fixture_open(fixture);
     assert_int_equal(fixture->troubles, 1);
-    job = fixture_get(fixture, id);
-    assert_int_equal(job->state, HOIST_STATE_RUNNING);
+    job = fixture_wait_running(fixture, id);
     job_info_free(job);
 }
 
