@@ -4,8 +4,8 @@
 #include <systemd/sd-event.h>
 
 #include "base/signal-name.h"
-#include "worker/leftovers.h"
 #include "worker/operation.h"
+#include "worker/removal.h"
 
 /* Stop, signal, delete: what changes a job from outside. */
 
@@ -107,17 +107,27 @@ int worker_signal(struct worker *worker, const struct worker_caller *caller, con
 /* --- delete -------------------------------------------------------------------------------------
  */
 
+static void files_gone(struct worker *worker, void *userdata)
+{
+    struct worker_operation *op = userdata;
+
+    (void)worker;
+    if (operation_resumed(op))
+        operation_answer(op);
+}
+
 static void deleted(struct store_reply *reply, void *userdata)
 {
     struct worker_operation *op = userdata;
 
-    if (reply->code == 0) {
+    if (reply->code == 0) { /* also when nobody waits for it any more */
         record_removed(op->worker, &op->id);
-        leftovers_remove_directory(op->worker, &op->id);
+        removal_ask(op->worker, &op->id, files_gone, op);
+        return;
     }
     if (!operation_resumed(op))
         return;
-    if (reply->code == 0 || reply->code == -ENOENT)
+    if (reply->code == -ENOENT)
         operation_answer(op);
     else
         operation_fail_with(op, reply->code, HOIST_REASON_STORE_FAILED,

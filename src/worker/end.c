@@ -5,9 +5,9 @@
 
 #include "base/strv.h"
 #include "worker/job-outcome.h"
-#include "worker/leftovers.h"
 #include "worker/operation.h"
 #include "worker/reclaim.h"
+#include "worker/removal.h"
 #include "worker/seal-task.h"
 
 /*
@@ -202,7 +202,7 @@ static void release(struct job *job)
     uid_t uid = job->specification.uid;
 
     if (job->dropped)
-        leftovers_remove_directory(worker, &job->specification.id);
+        removal_at_once(worker, &job->specification.id);
     job_free(job);
     uid_pool_give_back(&worker->uids, uid);
 }

@@ -6,8 +6,8 @@
 #include <systemd/sd-event.h>
 #include <utlist.h>
 
-#include "worker/job-dir.h"
 #include "worker/registry.h"
+#include "worker/removal.h"
 
 /*
  * A job enters the registry before its cgroups are made, and leaves it behind them, so whatever
@@ -28,12 +28,6 @@ struct orphan {
     bool awaited; /* recovery waits for the first answer */
     unsigned refusals;
     sd_event_source *timer;
-};
-
-/* A directory that could not be removed. */
-struct unremoved {
-    struct unremoved *prev, *next;
-    struct id id;
 };
 
 /* --- cgroups ------------------------------------------------------------------------------------
@@ -153,41 +147,6 @@ uint32_t leftovers_count_cgroups(const struct worker *worker)
     return count;
 }
 
-/* --- directories --------------------------------------------------------------------------------
- */
-
-static void keep_for_later(struct worker *worker, const struct id *id)
-{
-    struct unremoved *unremoved = malloc(sizeof(*unremoved));
-
-    if (!unremoved)
-        return; /* the next start finds it */
-    *unremoved = (struct unremoved){.id = *id};
-    DL_APPEND(worker->unremoved, unremoved);
-}
-
-void leftovers_remove_directory(struct worker *worker, const struct id *id)
-{
-    struct error err;
-
-    if (job_dir_remove(worker->dir.jobs, id, &err) == 0)
-        return;
-    worker_tell_trouble(worker, NULL, &err);
-    keep_for_later(worker, id);
-}
-
-/* Said once, when it failed first. */
-static void remove_directories(struct worker *worker)
-{
-    struct unremoved *unremoved, *next;
-
-    DL_FOREACH_SAFE(worker->unremoved, unremoved, next)
-    if (job_dir_remove(worker->dir.jobs, &unremoved->id, NULL) == 0) {
-        DL_DELETE(worker->unremoved, unremoved);
-        free(unremoved);
-    }
-}
-
 /* --- from time to time --------------------------------------------------------------------------
  */
 
@@ -198,7 +157,7 @@ static int look_again(sd_event_source *source, uint64_t usec, void *userdata)
     (void)usec;
     if (worker->recovered) {
         leftovers_look(worker);
-        remove_directories(worker);
+        removal_try_again(worker);
     }
     (void)sd_event_source_set_time_relative(source, worker->look_interval);
     (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -215,12 +174,8 @@ int leftovers_begin(struct worker *worker)
 
 void leftovers_forget(struct worker *worker)
 {
-    struct unremoved *unremoved, *next;
-
     source_drop(&worker->look_source);
     while (worker->orphans)
         orphan_free(worker->orphans);
-    DL_FOREACH_SAFE(worker->unremoved, unremoved, next)
-    free(unremoved);
-    worker->unremoved = NULL;
+    removal_forget(worker);
 }

@@ -24,8 +24,5 @@ int leftovers_begin(struct worker *worker);
 /* Forgets what is still being removed; the next start finds it. */
 void leftovers_forget(struct worker *worker);
 
-/* Removes a job's directory; what can't be removed is told, and tried again each minute. */
-void leftovers_remove_directory(struct worker *worker, const struct id *id);
-
 /* Cgroups that are there although their job has ended or isn't known. */
 uint32_t leftovers_count_cgroups(const struct worker *worker);

@@ -11,8 +11,8 @@
 #include "base/quantity.h"
 #include "worker/disk-thread.h"
 #include "worker/job-dir.h"
-#include "worker/leftovers.h"
 #include "worker/registry.h"
+#include "worker/removal.h"
 
 /*
  * One pass at a time: everything is measured (on the disk's thread), then jobs are removed one by
@@ -131,22 +131,33 @@ static void finish_pass(struct reclaim *reclaim)
         reclaim_look_soon(reclaim->worker);
 }
 
+static void files_gone(struct worker *worker, void *userdata)
+{
+    struct reclaim *reclaim = userdata;
+
+    if (worker->closing)
+        return;
+    reclaim->lacking -= MIN(reclaim->lacking, reclaim->freeing);
+    reclaim->removed++;
+    remove_next(reclaim);
+}
+
 static void removed(struct store_reply *reply, void *userdata)
 {
     struct reclaim *reclaim = userdata;
     struct worker *worker = reclaim->worker;
+    const struct id *id;
 
     if (worker->closing)
         return;
-    if (reply->code == 0) {
-        record_removed(worker, &reclaim->oldest.records[reclaim->at]->id);
-        leftovers_remove_directory(worker, &reclaim->oldest.records[reclaim->at]->id);
-        reclaim->lacking -= MIN(reclaim->lacking, reclaim->freeing);
-        reclaim->removed++;
-    }
-    reclaim->at++;
+    id = &reclaim->oldest.records[reclaim->at++]->id;
     reclaim->gone_here += reply->code == 0 || reply->code == -ENOENT;
-    if (reply->code < 0 && reply->code != -ENOENT) /* the records' own disk: the next pass */
+    if (reply->code == 0) {
+        record_removed(worker, id);
+        removal_ask(worker, id, files_gone, reclaim);
+        return;
+    }
+    if (reply->code != -ENOENT) /* the records' own disk: the next pass */
         reclaim->lacking = 0;
     remove_next(reclaim);
 }

@@ -67,10 +67,12 @@ struct worker {
     unsigned recovering;          /* questions to the spawner before `ready` */
     struct worker_operation *ready_operation;
     /* leftovers.c */
-    struct orphan *orphans;      /* cgroups of no job, being removed */
-    struct unremoved *unremoved; /* directories that couldn't be removed */
+    struct orphan *orphans; /* cgroups of no job, being removed */
     usec_t look_interval;
     sd_event_source *look_source;
+
+    /* removal.c */
+    struct unremoved *unremoved; /* directories that couldn't be removed */
 
     struct worker_operation *operations; /* all */
     struct worker_operation *answers;    /* to be delivered, in order */

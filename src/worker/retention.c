@@ -4,8 +4,8 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
-#include "worker/leftovers.h"
 #include "worker/operation.h"
+#include "worker/removal.h"
 
 /*
  * Retention by age: jobs that ended longer ago than worker->retain go, record first: a crash in
@@ -33,7 +33,7 @@ static void expired(struct store_reply *reply, void *userdata)
     if (reply->code < 0)
         return; /* the next sweep finds it again */
     record_removed(worker, &expiry->id);
-    leftovers_remove_directory(worker, &expiry->id);
+    removal_ask(worker, &expiry->id, NULL, NULL);
 }
 
 static void expire(struct worker *worker, const struct id *id)

@@ -9,8 +9,8 @@
 #include "worker/job-dir.h"
 #include "worker/job-outcome.h"
 #include "worker/job-spec.h"
-#include "worker/leftovers.h"
 #include "worker/operation.h"
+#include "worker/removal.h"
 #include "worker/reservation.h"
 
 /*
@@ -214,7 +214,7 @@ static int ask_both(struct job *job, const struct job_files *files, struct failu
 static void undo_make(struct worker *worker, const struct specification *specification)
 {
     uid_pool_give_back(&worker->uids, specification->uid);
-    leftovers_remove_directory(worker, &specification->id);
+    removal_at_once(worker, &specification->id);
 }
 
 /* NULL: `failure` says why, and nothing is left. */

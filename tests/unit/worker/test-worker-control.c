@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "worker/disk-thread.h"
+#include "worker/registry.h"
 
 /* Stopping, signalling and deleting jobs on a host that does what the test says. */
 
@@ -224,6 +228,58 @@ static void test_stop_all_ends_everything_as_the_agents_doing(void **state)
     }
 }
 
+/* What a disk's thread does that a disk keeps waiting. */
+struct slow_task {
+    struct disk_task task;
+    int go_on[2];
+    bool done;
+};
+
+static void wait_for_disk(struct disk_task *base)
+{
+    char byte;
+
+    (void)!read(((struct slow_task *)(void *)base)->go_on[0], &byte, 1);
+}
+
+static void slow_task_done(struct disk_task *base)
+{
+    ((struct slow_task *)(void *)base)->done = true;
+}
+
+/* A gigabyte takes time to be given back: the others are answered meanwhile. */
+static void test_delete_waits_for_the_disk_and_nobody_else_does(void **state)
+{
+    struct fixture *fixture = *state;
+    struct slow_task slow = {.task = {.run = wait_for_disk, .done = slow_task_done}};
+    struct answer answer = {.come = false};
+    char id[ID_TEXT_MAX], other[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct worker_counts counts;
+
+    fake_says_exit(init, CLD_EXITED, 0, 0);
+    fake_dies(init);
+    job_info_free(fixture_wait_end(fixture, id));
+    assert_int_equal(pipe2(slow.go_on, O_CLOEXEC), 0);
+    disk_thread_ask(fixture->worker->disk, &slow.task);
+    delete (fixture, id, false, &answer);
+    do {
+        fixture_settle(fixture);
+        worker_count(fixture->worker, &counts);
+    } while (counts.kept > 0); /* the record is gone */
+    assert_int_equal(fixture_directories(fixture), 1);
+    fixture_start(fixture, other);
+    job_info_free(fixture_get(fixture, other));
+    assert_false(answer.come || slow.done);
+    assert_int_equal(write(slow.go_on[1], "", 1), 1);
+    fixture_wait(fixture, &answer);
+    assert_null(answer.reply.failure);
+    answer_clear(&answer);
+    assert_int_equal(fixture_directories(fixture), 1); /* the other one */
+    close(slow.go_on[0]);
+    close(slow.go_on[1]);
+}
+
 int main(void)
 {
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -235,6 +291,7 @@ int main(void)
         WITH_FIXTURE(test_timeout_shows_as_stopping_and_then_timed_out),
         WITH_FIXTURE(test_signal_reaches_the_command),
         WITH_FIXTURE(test_delete_needs_force_while_the_job_runs),
+        WITH_FIXTURE(test_delete_waits_for_the_disk_and_nobody_else_does),
         WITH_FIXTURE(test_stop_all_ends_everything_as_the_agents_doing),
     };
 
