@@ -176,6 +176,7 @@ int launcher_answer_spawn(struct launcher *launcher, const struct launcher_reque
     r = spawn_job(launcher->spawn, spec, &files, &result, &failure, err);
     if (r < 0) {
         answer->failure.spawn = failure;
+        answer->failure.refused = result.limits.refused;
         log_event(LOG_LEVEL_DEBUG, "can't start a job", LOG_TEXT("job", id_format(&spec->id, id)),
                   LOG_TEXT("group", spec->group), LOG_TEXT("error", err->text));
         return r;

@@ -205,6 +205,7 @@ int job_limits_apply(const struct spawn_context *context, const struct job_cgrou
             ret->enforced |= LIMIT_BIT(limit);
         } else if (!may_be_less) {
             *ret_failure = SPAWN_FAILURE_LIMIT_NOT_ENFORCEABLE;
+            ret->refused = LIMIT_BIT(limit);
             return refuse(limit, ret->detail[limit], err);
         }
     }

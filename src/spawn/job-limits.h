@@ -26,8 +26,8 @@ int job_limits_probe(const struct spawn_context *context, uint32_t *ret, struct 
  * Writes every given limit that is a cgroup's into cmd/ (FD_NONE: the job has no cgroup), reads it
  * back, and reports on all given limits. Weights and the like are the job's cgroup's too. What
  * can't be enforced fails (-EOPNOTSUPP, *ret_failure LIMIT_NOT_ENFORCEABLE, limit and controller in
- * the sentence) unless the specification says warn_unenforced. An rlimit that we may not raise so
- * far is reported, never refused: less is in force then, not more.
+ * the sentence, ret->refused) unless the specification says warn_unenforced. An rlimit that we may
+ * not raise so far is reported, never refused: less is in force then, not more.
  */
 int job_limits_apply(const struct spawn_context *context, const struct job_cgroups *cgroups,
                      const struct spawn_spec *spec, struct limit_report *ret,

@@ -103,8 +103,10 @@ static int job_start(const struct spawn_context *context, const struct spawn_spe
 
     *ret_failure = SPAWN_FAILURE_CGROUP;
     r = job_limits_apply(context, cgroups, spec, &result.limits, ret_failure, err);
-    if (r < 0)
+    if (r < 0) {
+        ret->limits.refused = result.limits.refused;
         return r;
+    }
 
     plan_fd = job_plan_make(context, &profile_default, context_profile_find(context, spec->profile),
                             spec, cgroups->cmd >= 0, err);

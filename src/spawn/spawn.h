@@ -126,7 +126,8 @@ char *const *spawn_context_degradations(const struct spawn_context *context);
  * starts hoist-init. On success *ret is filled (its pidfd is the caller's) and *ret_failure is
  * SPAWN_FAILURE_NONE; hoist-init is then running, and says in files->state whether the command was
  * executed. On failure nothing is left behind, and *ret_failure is one of REFUSED (the
- * specification), LIMIT_NOT_ENFORCEABLE, CGROUP, SPAWN. `files` stay the caller's.
+ * specification), LIMIT_NOT_ENFORCEABLE (which: ret->limits.refused), CGROUP, SPAWN. `files` stay
+ * the caller's.
  */
 int spawn_job(struct spawn_context *context, const struct spawn_spec *spec,
               const struct spawn_files *files, struct spawn_result *ret,

@@ -53,6 +53,7 @@ static void put_failure(const struct launcher_answer *answer, struct answer_part
     parts->failure.code = answer->failure.error.code;
     parts->failure.sentence = codec_put_text(answer->failure.error.text);
     parts->failure.failure = answer->failure.spawn;
+    parts->failure.refused = answer->failure.refused;
     parts->message.failure = &parts->failure;
 }
 
@@ -65,8 +66,11 @@ static int get_failure(const Hoist__Internal__Answer *message, struct launcher_a
         return error_set(err, -EPROTO, "a failure with the code %d", failure->code);
     if (failure->failure >= _SPAWN_FAILURE_MAX)
         return error_set(err, -EPROTO, "failure number %u doesn't exist", failure->failure);
+    if (failure->refused >= LIMIT_BIT(_LIMIT_MAX) || failure->refused & (failure->refused - 1))
+        return error_set(err, -EPROTO, "no limit has the bit %x", failure->refused);
     ret->failure.error.code = failure->code;
     ret->failure.spawn = failure->failure;
+    ret->failure.refused = failure->refused;
     return codec_get_text(&failure->sentence, ret->failure.error.text,
                           sizeof(ret->failure.error.text), "the sentence", err);
 }

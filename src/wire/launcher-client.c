@@ -99,10 +99,11 @@ static struct pending *list_take(struct launcher_client *client, struct pending 
 
 /* --- completion ------------------------------------------------------------------------------ */
 
-/* Calls back with an error; `failure` is for Spawn. */
-static void pending_fail(struct pending *pending, enum spawn_failure failure,
+/* Calls back with an error; `failure` and `refused` are for Spawn. */
+static void pending_fail(struct pending *pending, enum spawn_failure failure, uint32_t refused,
                          const struct error *err)
 {
+    struct spawn_result result = SPAWN_RESULT_NULL;
     int none = FD_NONE;
 
     switch (pending->type) {
@@ -117,7 +118,8 @@ static void pending_fail(struct pending *pending, enum spawn_failure failure,
         pending->done(err, pending->owner);
         break;
     case LAUNCHER_REQUEST_SPAWN:
-        pending->spawn(NULL, failure, err, pending->owner);
+        result.limits.refused = refused;
+        pending->spawn(&result, failure, err, pending->owner);
         break;
     case LAUNCHER_REQUEST_REMOVE:
         pending->remove(NULL, err, pending->owner);
@@ -183,7 +185,7 @@ static int client_die(struct launcher_client *client, const struct error *why)
     while (client->head) {
         _cleanup_(pending_freep) struct pending *pending = list_take(client, &client->head);
 
-        pending_fail(pending, SPAWN_FAILURE_UNAVAILABLE, why);
+        pending_fail(pending, SPAWN_FAILURE_UNAVAILABLE, 0, why);
     }
     client->unsent = &client->head;
     client->unsent_count = 0;
@@ -341,7 +343,7 @@ static int client_flush(struct launcher_client *client, struct error *err)
         if (r < 0) {
             _cleanup_(pending_freep) struct pending *failed = list_take(client, client->unsent);
 
-            pending_fail(failed, SPAWN_FAILURE_UNAVAILABLE, err);
+            pending_fail(failed, SPAWN_FAILURE_UNAVAILABLE, 0, err);
             continue;
         }
         buffer_done(&pending->packet);
@@ -396,7 +398,8 @@ static int client_take_answer(struct launcher_client *client, struct packet_fds 
 
     pending = list_take(client, link);
     if (failed)
-        pending_fail(pending, client->answer.failure.spawn, &client->answer.failure.error);
+        pending_fail(pending, client->answer.failure.spawn, client->answer.failure.refused,
+                     &client->answer.failure.error);
     else
         pending_complete(pending, &client->answer, fds);
     return 0;

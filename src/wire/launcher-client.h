@@ -111,8 +111,8 @@ int launcher_client_ready(struct launcher_client *client, const char *address,
 /*
  * Starts a job. `spec` and `files` are borrowed for this call only. On success hoist-init runs, and
  * `result` is valid for the callback; TAKE_FD(result->pidfd) keeps the pidfd. On failure `failure`
- * says of what kind (SPAWN_FAILURE_UNAVAILABLE: no answer came, and nobody can know whether the job
- * runs: its state file and cgroup tell).
+ * says of what kind, result->limits.refused for which limit (SPAWN_FAILURE_UNAVAILABLE: no answer
+ * came, and nobody can know whether the job runs: its state file and cgroup tell).
  */
 typedef void launcher_spawn_fn(struct spawn_result *result, enum spawn_failure failure,
                                const struct error *err, void *owner);

@@ -165,6 +165,7 @@ struct launcher_answer {
         struct {
             struct error error;
             enum spawn_failure spawn; /* of Spawn only */
+            uint32_t refused;         /* limit_report.refused */
         } failure;
         struct launcher_hello hello;
         uint16_t listen_port;

@@ -84,6 +84,7 @@ bool limits_keep_something(const struct limits *limits);
 
 struct limit_report {
     uint32_t enforced; /* LIMIT_BIT()s, a subset of `given` */
+    uint32_t refused;  /* LIMIT_BIT() of the one that a start was refused for; 0: none */
     char detail[_LIMIT_MAX]
                [LIMIT_DETAIL_MAX]; /* "memory.max 536870912", or why it is not in force */
 };

@@ -92,6 +92,7 @@ static void started(struct spawn_result *result, enum spawn_failure failure,
     if (err) {
         answer.code = err->code;
         answer.error = *err;
+        answer.result.limits.refused = result->limits.refused;
     } else {
         answer.result = *result;
         result->pidfd = FD_NONE;

@@ -25,7 +25,8 @@
 struct hoist_blocked_task;
 struct spawner;
 
-/* What came of a Spawn. With code 0 `result` is filled; the callee takes the pidfd with TAKE_FD. */
+/* What came of a Spawn. With code 0 `result` is filled; the callee takes the pidfd with TAKE_FD.
+ * Otherwise result.limits.refused alone may be. */
 struct spawner_started {
     int code; /* 0 or a negative errno */
     enum spawn_failure failure;

@@ -154,6 +154,7 @@ static void spawn_answered(struct spawner_started *started, void *userdata)
         spawn_succeeded(job, &started->result);
     else
         start_fails(job, started->code, started->failure, started->error.text);
+    job->outcome.limit_report.refused = started->result.limits.refused;
     job_advance(job);
 }
 
@@ -289,12 +290,25 @@ static void unrecorded(struct job *job)
     job_drop(job, &failure);
 }
 
+/* As hoistd's own refusals tell it (agent/limit-choice.h). */
+static void add_refused_limit(uint32_t refused, struct failure *failure)
+{
+    for (enum limit limit = 0; limit < _LIMIT_MAX; limit++) {
+        if (!(refused & LIMIT_BIT(limit)))
+            continue;
+        failure_add_detail(failure, "limit", limit_name(limit));
+        if (limit_controller(limit))
+            failure_add_detail(failure, "controller", limit_controller(limit));
+    }
+}
+
 static void refused(struct job *job)
 {
     _cleanup_failure_ struct failure failure = {.reason = HOIST_REASON_UNSPECIFIED};
 
     failure_set(&failure, job->start.failure_code, job_reason_of(job->start.failure), "%s",
                 job->outcome.error ? job->outcome.error : "");
+    add_refused_limit(job->outcome.limit_report.refused, &failure);
     job_drop(job, &failure);
 }
 

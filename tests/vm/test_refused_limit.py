@@ -35,6 +35,7 @@ def test_limit_whose_file_refuses_is_a_start_that_fails(machine, agent, alice, p
         with refused("FAILED_PRECONDITION", "LIMIT_NOT_ENFORCEABLE") as refusal:
             alice.start(probe, "forever", limits=limits)
     assert f"limit {name} can't be enforced (controller {controller})" in refusal.message
+    assert refusal.metadata == {"limit": name, "controller": controller}
     assert "job" not in refusal.metadata and not alice.jobs.ListJobs(states=[2, 3, 4]).jobs
     assert "rpc=StartJob outcome=FAILED_PRECONDITION reason=LIMIT_NOT_ENFORCEABLE" in agent.log()
     assert what_jobs_leave(machine) == before

@@ -80,7 +80,7 @@ static void on_spawn(struct spawn_result *result, enum spawn_failure failure,
 
     note(play, err);
     play->failure = failure;
-    if (result)
+    if (!err)
         assert_true(fcntl(result->pidfd, F_GETFD) >= 0);
 }
 

@@ -485,10 +485,12 @@ static void test_launcher_answer_round_trip_of_failure_and_remove(void **unused)
     sent->type = LAUNCHER_ANSWER_FAILURE;
     error_set(&sent->failure.error, -EADDRINUSE, "port 7443 is in use");
     sent->failure.spawn = SPAWN_FAILURE_CGROUP;
+    sent->failure.refused = LIMIT_BIT(LIMIT_PIDS_MAX);
     failed = answer_round_trip(sent);
     assert_int_equal(failed->failure.error.code, -EADDRINUSE);
     assert_string_equal(failed->failure.error.text, "port 7443 is in use");
     assert_int_equal(failed->failure.spawn, SPAWN_FAILURE_CGROUP);
+    assert_int_equal(failed->failure.refused, LIMIT_BIT(LIMIT_PIDS_MAX));
 
     *sent = (struct launcher_answer){.id = 4, .type = LAUNCHER_ANSWER_REMOVE};
     sent->remove.usage = (struct cgroup_usage){.known = 3, .cpu_usec = 99, .pids_refused = 1};
