@@ -22,6 +22,7 @@ static int refuse(const struct class *class, uint64_t asked, uint64_t ceiling,
                       cap, (unsigned long long)ceiling, set_by,
                       of_class ? " or choose another class" : "");
     api_error_add(error, "limit", "output_cap");
+    api_error_add(error, "asked", "%s", cap);
     api_error_add(error, "ceiling", "%llu", (unsigned long long)ceiling);
     api_error_add(error, "set_by", "%s", set_by);
     return r;

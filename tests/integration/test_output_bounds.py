@@ -215,7 +215,8 @@ def test_retry_with_another_cap_is_another_request(chosen):
 def test_cap_above_a_ceiling_is_refused_by_its_name(chosen, spec, ceiling, set_by):
     with refused("INVALID_ARGUMENT", "OVER_CEILING") as refusal:
         chosen.client("alice").start("true", **spec)
-    assert refusal.metadata == {"limit": "output_cap", "ceiling": str(ceiling), "set_by": set_by}
+    asked = str(spec["output_cap"]["value"] or "none")
+    assert refusal.metadata == {"limit": "output_cap", "asked": asked, "ceiling": str(ceiling), "set_by": set_by}
     assert f"above the ceiling {ceiling} set by {set_by}; ask for at most that much" in refusal.message
 
 

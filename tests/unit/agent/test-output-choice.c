@@ -77,6 +77,7 @@ static void test_output_choose_names_the_ceiling(void **unused)
         assert_true(output_choose(wrong[i].class, &agent_100, &asked, &choice, &error) < 0);
         assert_int_equal(error.reason, HOIST__V1__REASON__REASON_OVER_CEILING);
         assert_string_equal(api_error_get(&error, "limit"), "output_cap");
+        assert_non_null(api_error_get(&error, "asked"));
         assert_string_equal(api_error_get(&error, "ceiling"), wrong[i].ceiling);
         assert_string_equal(api_error_get(&error, "set_by"), wrong[i].set_by);
         assert_string_equal(error.text, wrong[i].sentence);
