@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/strv.h"
 #include "worker/job-dir.h"
@@ -71,19 +72,69 @@ int recovery_read(struct worker *worker, struct store *store, struct recovery *r
 /* --- one job ------------------------------------------------------------------------------------
  */
 
-static void find_process(struct job *job)
+/* The agent died before it could write down who hoist-init is. */
+static int find_unwritten_process(struct job *job)
+{
+    struct spawn_result found = SPAWN_RESULT_NULL;
+    int r = spawner_find(job->worker->spawner, &job->specification.id, job->group, &found);
+
+    if (r < 0)
+        return r;
+    job->init = (struct pidref){
+        .pid = found.pid,
+        .start_time = found.start_time,
+        .fd = TAKE_FD(found.pidfd),
+    };
+    if (!job->outcome.cgroup)
+        job->outcome.cgroup = strdup(found.cgroup);
+    (void)state_file_write_process(job->state_fd, found.pid, found.start_time); /* as at a start */
+    return 0;
+}
+
+static int reopen_process(struct job *job)
 {
     pid_t pid = job->said.has_process ? job->said.pid : job->outcome.pid;
     uint64_t start_time =
         job->said.has_process ? job->said.start_time : job->outcome.pid_start_time;
-    struct error err;
 
-    job->process_ended =
-        pid == 0 || spawner_reopen(job->worker->spawner, pid, start_time, &job->init) < 0;
+    return pid == 0 ? find_unwritten_process(job)
+                    : spawner_reopen(job->worker->spawner, pid, start_time, &job->init);
+}
+
+/* Its files are complete before anything is asked for: one that isn't has never had a reader. */
+static bool has_said_nothing(const struct job *job)
+{
+    struct stat status;
+
+    if (job->has_said)
+        return !job->said.has_exit && job->said.progress.phase == STATE_PHASE_CREATED;
+    return job->state_fd == -ENOENT ||
+           (fstat(job->state_fd, &status) == 0 && status.st_size < STATE_FILE_SIZE);
+}
+
+/*
+ * The agent died before the spawner had done anything. The start was never acknowledged: nothing is
+ * left of it, so that the same request, tried again, starts the job.
+ */
+static void note_never_started(struct job *job)
+{
+    job->start.failed = true;
+    job->start.failure = SPAWN_FAILURE_UNAVAILABLE;
+    job->start.failure_code = -ENOENT;
+}
+
+static void find_process(struct job *job)
+{
+    struct error err;
+    int r = reopen_process(job);
+
+    job->process_ended = r < 0;
+    if (r == -ENOENT && job->outcome.state == HOIST_STATE_STARTING && has_said_nothing(job))
+        note_never_started(job);
     if (job->process_ended)
         return;
-    job->outcome.pid = pid;
-    job->outcome.pid_start_time = start_time;
+    job->outcome.pid = job->init.pid;
+    job->outcome.pid_start_time = job->init.start_time;
     if (job_watch(job, &err) < 0) {
         worker_tell_trouble(job->worker, job, &err);
         job->process_ended = true; /* its cgroup is removed, and it with it */

@@ -13,6 +13,7 @@
 #include "wire/launcher-client.h"
 #include "worker/blocked-tasks.h"
 #include "worker/cgroup-figures.h"
+#include "worker/init-process.h"
 
 /*
  * Each request is an object that the client hands back with the answer. The client may outlive the
@@ -25,7 +26,8 @@ struct spawner_launcher {
     struct spawner head;
     struct launcher_client *client; /* borrowed */
     sd_event_source *source;
-    int cgroup_mount; /* FD_NONE: none */
+    int cgroup_mount;  /* FD_NONE: none */
+    char *cgroup_root; /* of all jobs, below it; "": none */
     char **degradations;
     spawner_launcher_gone_fn *gone;
     void *userdata;
@@ -256,6 +258,16 @@ static int launcher_tasks(struct spawner *spawner, const char *cgroup,
     return blocked_tasks_read(launcher(spawner)->cgroup_mount, cgroup, ret, max);
 }
 
+static int launcher_find(struct spawner *spawner, const struct id *id, const char *group,
+                         struct spawn_result *ret)
+{
+    const struct spawner_launcher *self = launcher(spawner);
+
+    if (self->cgroup_mount < 0 || text_is_empty(self->cgroup_root))
+        return -EOPNOTSUPP;
+    return init_process_find(self->cgroup_mount, self->cgroup_root, group, id, ret);
+}
+
 static int socket_is_ready(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct spawner_launcher *spawner = userdata;
@@ -290,6 +302,7 @@ static void launcher_free(struct spawner *spawner)
     self->source = sd_event_source_disable_unref(self->source);
     self->cgroup_mount = fd_close(self->cgroup_mount);
     strv_free(self->degradations);
+    free(self->cgroup_root);
     free(self);
 }
 
@@ -302,6 +315,7 @@ static const struct spawner_class launcher_class = {
     .usage = launcher_usage,
     .statistics = launcher_statistics,
     .tasks = launcher_tasks,
+    .find = launcher_find,
     .free = launcher_free,
 };
 
@@ -312,6 +326,9 @@ static int take_hello(struct spawner_launcher *spawner, const struct launcher_he
             return -ENOMEM;
     spawner->head.degradations = spawner->degradations;
     spawner->head.room = hello->room;
+    spawner->cgroup_root = strdup(hello->cgroup_root);
+    if (!spawner->cgroup_root)
+        return -ENOMEM;
     if (hello->cgroup_mount[0])
         spawner->cgroup_mount = open(hello->cgroup_mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return 0;

@@ -8,10 +8,12 @@
 #include <systemd/sd-event.h>
 #include <utlist.h>
 
+#include "base/strv.h"
 #include "linux/cgroup-tree.h"
 #include "spawn/spawn.h"
 #include "worker/blocked-tasks.h"
 #include "worker/cgroup-figures.h"
+#include "worker/init-process.h"
 
 /*
  * src/spawn answers at once; an answer waits here in a queue until the event loop delivers it,
@@ -196,6 +198,15 @@ static int local_tasks(struct spawner *spawner, const char *cgroup, struct hoist
     return blocked_tasks_read(local(spawner)->tree.fd, cgroup, ret, max);
 }
 
+static int local_find(struct spawner *spawner, const struct id *id, const char *group,
+                      struct spawn_result *ret)
+{
+    const char *root = spawn_context_cgroup_root(local(spawner)->context);
+
+    return text_is_empty(root) ? -EOPNOTSUPP
+                               : init_process_find(local(spawner)->tree.fd, root, group, id, ret);
+}
+
 static void local_free(struct spawner *spawner)
 {
     struct spawner_local *self = local(spawner);
@@ -217,6 +228,7 @@ static const struct spawner_class local_class = {
     .usage = local_usage,
     .statistics = local_statistics,
     .tasks = local_tasks,
+    .find = local_find,
     .free = local_free,
 };
 

@@ -58,6 +58,12 @@ int spawner_control(struct spawner *spawner, const struct pidref *init,
     return r < 0 ? r : pidref_queue(init, signal, value);
 }
 
+int spawner_find(struct spawner *spawner, const struct id *id, const char *group,
+                 struct spawn_result *ret)
+{
+    return spawner->class->find ? spawner->class->find(spawner, id, group, ret) : -EOPNOTSUPP;
+}
+
 int spawner_reopen(struct spawner *spawner, pid_t pid, uint64_t start_time, struct pidref *ret)
 {
     if (spawner->class->reopen)

@@ -85,6 +85,10 @@ struct spawner_class {
      * processes. */
     int (*control)(struct spawner *spawner, const struct pidref *init,
                    const struct control_request *request);
+    /* The hoist-init of a job about which nothing was written down, as init_process_find() does.
+     * NULL or -EOPNOTSUPP: it can't be found. */
+    int (*find)(struct spawner *spawner, const struct id *id, const char *group,
+                struct spawn_result *ret);
     /* NULL: pidref_reopen(). */
     int (*reopen)(struct spawner *spawner, pid_t pid, uint64_t start_time, struct pidref *ret);
     void (*free)(struct spawner *spawner);
@@ -112,6 +116,11 @@ int spawner_tasks(struct spawner *spawner, const char *cgroup, struct hoist_bloc
 /* Asks a job's hoist-init for something. -ESRCH when it has ended. */
 int spawner_control(struct spawner *spawner, const struct pidref *init,
                     const struct control_request *request);
+
+/* Finds a hoist-init by the job's cgroup alone. -ENOENT: there never was one. -ESRCH: it is gone.
+ */
+int spawner_find(struct spawner *spawner, const struct id *id, const char *group,
+                 struct spawn_result *ret);
 
 /* Finds hoist-init again after a restart. -ESRCH when it is gone. */
 int spawner_reopen(struct spawner *spawner, pid_t pid, uint64_t start_time, struct pidref *ret);

@@ -271,6 +271,24 @@ static int fake_reopen(struct spawner *spawner, pid_t pid, uint64_t start_time, 
     return -ESRCH;
 }
 
+static int fake_find(struct spawner *spawner, const struct id *id, const char *group,
+                     struct spawn_result *ret)
+{
+    const struct fake_init *init = find(fake(spawner)->host, id);
+
+    if (!init || !init->grouped || strcmp(init->group, group) != 0)
+        return -ENOENT;
+    if (init->life < 0)
+        return -ESRCH;
+    *ret = (struct spawn_result){
+        .pid = init->pid,
+        .start_time = 7,
+        .pidfd = fd_duplicate(init->pidfd),
+        .cgroup = "fake",
+    };
+    return 0;
+}
+
 static void fake_free(struct spawner *spawner)
 {
     sd_event_source_disable_unref(fake(spawner)->source);
@@ -286,6 +304,7 @@ static const struct spawner_class fake_class = {
     .usage = fake_usage,
     .tasks = fake_tasks,
     .control = fake_control,
+    .find = fake_find,
     .reopen = fake_reopen,
     .free = fake_free,
 };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <systemd/sd-event.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -188,17 +189,47 @@ static struct fake_init *start_and_crash(struct fixture *fixture)
 {
     struct job_spec spec = spec_true();
     struct answer answer = {.come = false};
+    unsigned spawns = fixture->host.spawns;
 
     fixture->host.hold_spawn = true;
     worker_start(fixture->worker, &alice, &spec, NULL, answer_done, &answer, NULL);
-    fixture_wait_spawns(fixture, 1);
+    fixture_wait_spawns(fixture, spawns + 1);
     fixture_settle(fixture);
     fixture_close(fixture);
     fixture->host.hold_spawn = false;
     return fake_last(&fixture->host);
 }
 
-static void test_start_never_acknowledged_is_ended(void **state)
+/* Who hoist-init is was never written down; its cgroup tells. */
+static void test_start_never_acknowledged_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fake_init *init = start_and_crash(fixture);
+    char id[ID_TEXT_MAX];
+    struct job_info *job;
+
+    id_format(&init->id, id);
+    for (unsigned i = 0; i < 2; i++) { /* the second time it is written */
+        fixture_open(fixture);
+        fake_says_started(init);
+        fixture_settle(fixture);
+        job = fixture_get(fixture, id);
+        assert_int_equal(job->pid, init->pid);
+        job_info_free(job);
+        fixture_close(fixture);
+    }
+    fake_says_exit(init, CLD_EXITED, 3, 0);
+    fake_dies(init);
+    fixture_open(fixture);
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_FAILED);
+    assert_int_equal(job->exit_code, 3);
+    job_info_free(job);
+    assert_int_equal(fixture->host.spawns, 1);
+}
+
+/* Nothing but cgroups was left by who died: nobody is to be found in them. */
+static void test_start_that_was_cut_off_is_ended(void **state)
 {
     struct fixture *fixture = *state;
     struct fake_init *init = start_and_crash(fixture);
@@ -206,12 +237,12 @@ static void test_start_never_acknowledged_is_ended(void **state)
     struct job_info *job;
 
     fake_says_started(init);
+    fake_dies(init);
     fixture_open(fixture);
     job = fixture_wait_end(fixture, id_format(&init->id, id));
     assert_int_equal(job->state, HOIST_STATE_LOST);
     job_info_free(job);
     assert_false(init->grouped);
-    assert_true(init->life < 0);
     assert_int_equal(fixture->host.spawns, 1);
 }
 
@@ -260,6 +291,26 @@ static void test_running_job_without_its_directory_is_lost(void **state)
     job = fixture_wait_end(fixture, id);
     assert_int_equal(job->state, HOIST_STATE_LOST);
     job_info_free(job);
+}
+
+/* Not even cgroups were made: nothing ran, nobody was told, and the request may come again. */
+static void test_start_that_never_began_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (unsigned i = 0; i < 3; i++) { /* its last file whole, begun, and not there */
+        struct fake_init *init = start_and_crash(fixture);
+        char id[ID_TEXT_MAX], path[160];
+
+        snprintf(path, sizeof(path), "%s/jobs/%s/state", fixture->dir, id_format(&init->id, id));
+        assert_int_equal(i == 1 ? truncate(path, 0) : i == 2 ? unlink(path) : 0, 0);
+        init->grouped = false;
+        fake_dies(init);
+        fixture_open(fixture);
+        while (fixture_directories(fixture) > 0)
+            assert_true(sd_event_run(fixture->event, 10 * USEC_PER_SEC) > 0);
+        fixture_settle(fixture);
+    }
 }
 
 static void remove_records(struct fixture *fixture)
@@ -532,9 +583,11 @@ int main(void)
         WITH_FIXTURE(test_exit_before_a_reboot_is_believed),
         WITH_FIXTURE(test_stop_under_way_ends_as_stopped),
         WITH_FIXTURE(test_stop_that_was_stuck_still_is),
-        WITH_FIXTURE(test_start_never_acknowledged_is_ended),
         WITH_FIXTURE(test_record_of_a_refused_start_is_dropped),
         WITH_FIXTURE(test_running_job_without_its_directory_is_lost),
+        WITH_FIXTURE(test_start_never_acknowledged_goes_on),
+        WITH_FIXTURE(test_start_that_was_cut_off_is_ended),
+        WITH_FIXTURE(test_start_that_never_began_leaves_nothing),
         WITH_FIXTURE(test_directory_without_a_record_is_adopted),
         WITH_FIXTURE(test_torn_directory_is_removed),
         WITH_FIXTURE(test_directory_that_can_not_be_read_stays),

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/init-process.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/id.h"
+#include "base/pidref.h"
+#include "linux/cgroup-stat.h"
+#include "linux/cgroup-tree.h"
+#include "wire/spawn-spec.h"
+
+#define PROCS_TEXT_MAX 4096
+
+static int read_pid(int cgroup_fd, pid_t *ret)
+{
+    _cleanup_free_ char *text = NULL;
+    int r = file_read(cgroup_fd, "cgroup.procs", PROCS_TEXT_MAX, &text, NULL);
+    long pid;
+
+    if (r < 0)
+        return r;
+    pid = strtol(text, NULL, 10);
+    if (pid <= 0) /* nobody, or somebody of a pid namespace that isn't ours */
+        return -ESRCH;
+    *ret = (pid_t)pid;
+    return 0;
+}
+
+/* What runs takes time, and the kernel counts that for the cgroup also after the end. */
+static bool was_used(int cgroup_fd)
+{
+    struct cgroup_usage usage;
+
+    return cgroup_usage_read(cgroup_fd, &usage, NULL) < 0 || !(usage.known & CGROUP_KNOWS_CPU) ||
+           usage.cpu_usec > 0;
+}
+
+/* Read again once there is a pidfd: a pid that was used anew meanwhile isn't in this cgroup. */
+static int open_process(int cgroup_fd, struct pidref *ret)
+{
+    struct pidref ref = PIDREF_NULL;
+    uint64_t start_time;
+    pid_t pid, again;
+    int r = read_pid(cgroup_fd, &pid);
+
+    if (r == 0)
+        r = pid_start_time(pid, &start_time);
+    if (r == 0)
+        r = pidref_reopen(pid, start_time, &ref);
+    if (r < 0)
+        return r;
+    r = read_pid(cgroup_fd, &again);
+    if (r < 0 || again != pid) {
+        pidref_done(&ref);
+        return r < 0 ? r : -ESRCH;
+    }
+    *ret = ref;
+    return 0;
+}
+
+int init_process_find(int mount_fd, const char *root, const char *group, const struct id *id,
+                      struct spawn_result *ret)
+{
+    _cleanup_close_ int cgroup_fd = FD_NONE;
+    struct spawn_result result = SPAWN_RESULT_NULL;
+    struct pidref ref = PIDREF_NULL;
+    char path[sizeof(result.cgroup)], text[ID_TEXT_MAX];
+    int r;
+
+    id_format(id, text);
+    snprintf(result.cgroup, sizeof(result.cgroup), "%s/%s/%s/cmd", root, group, text);
+    snprintf(path, sizeof(path), "%s/%s/%s/init", root, group, text);
+    cgroup_fd = cgroup_open(mount_fd, path, NULL);
+    if (cgroup_fd < 0)
+        return cgroup_fd;
+    r = open_process(cgroup_fd, &ref);
+    if (r == -ESRCH && !was_used(cgroup_fd))
+        return -ENOENT;
+    if (r < 0)
+        return r;
+    result.pid = ref.pid;
+    result.start_time = ref.start_time;
+    result.pidfd = ref.fd;
+    *ret = result;
+    return 0;
+}
