@@ -139,6 +139,14 @@ class Client:
             fields["grace"] = seconds(grace)
         return self.jobs.StopJob(name=getattr(job, "name", job), **fields)
 
+    def await_state(self, job, state):
+        """The job, once it is in that state: "RUNNING"."""
+        watch = self.jobs.WatchJob(name=getattr(job, "name", job), interval=seconds(60))
+        found = next((each.job for each in watch if word("JobState", each.job.state) == state), None)
+        watch.cancel()
+        assert found, f"the job ended without being {state}"
+        return found
+
     def await_output(self, job, wanted):
         """Returns when the bytes `wanted` are among the job's output."""
         data = b""

@@ -15,6 +15,7 @@ import pytest
 from harness import BUILD, PATIENCE, faults, records, takeover, traces, waiting
 from harness.agent import NO_LEAKS, Agent
 from harness.api import ending, refused, seconds, word
+from harness.cli import HOIST
 from harness.pattern import pattern
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the state directory is hoistd's")
@@ -56,9 +57,7 @@ def test_jobs_run_on(own, alice, probe, how):
         own.kill_hoistd()
         assert own.launcher_pid == launcher
     elif how == "the launcher is killed":
-        hoistd = own.hoistd_pid
-        os.kill(own.launcher_pid, signal.SIGKILL)
-        waiting.process_end(hoistd)
+        kill_parts(own, "launcher")
         own.restart()
     else:
         own.restart()
@@ -80,6 +79,44 @@ def test_jobs_run_on(own, alice, probe, how):
     for job in (goes_on, stays):
         traces.assert_gone(own, job)
         client.jobs.DeleteJob(name=job.name)
+
+
+def kill_parts(own, killed):
+    """hoistd, whose end is waited for, or the launcher, with which hoistd ends, or both."""
+    pids = {"hoistd": own.hoistd_pid, "launcher": own.launcher_pid}
+    doomed = [pids[part] for part in pids if part in killed]
+    for pid in doomed:
+        os.kill(pid, signal.SIGKILL)
+    if doomed:
+        waiting.process_end(pids["hoistd"])
+
+
+@pytest.mark.parametrize("killed", ["client", "hoistd", "launcher", "client hoistd launcher"])
+def test_whoever_is_killed_meanwhile_status_and_output_are_whole(own, alice, killed):
+    job = alice.start("sh", "-c", "echo ready; sleep 2; seq 100000; exit 42")
+    with subprocess.Popen([HOIST, "logs", "-f", job.name], env=own.cli("alice").environment, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as follower:
+        begun = waiting.read_until(follower.stdout, b"ready\n")
+        if "client" in killed:
+            follower.kill()
+        kill_parts(own, killed)
+        if "launcher" in killed:
+            own.restart()
+        rest, words = follower.communicate(timeout=PATIENCE)
+        code = follower.returncode
+    client = own.client("alice")
+    assert ending(client.wait(job)) == ("FAILED", "EXITED", 42, 0)
+    output = client.output(job)
+    assert output.data == whole() and output.summary.complete
+    if "client" in killed:
+        assert code == -signal.SIGKILL
+    else:
+        assert code == 0 and begun + rest == whole(), words.decode()
+    client.jobs.DeleteJob(name=job.name)
+
+
+def whole():
+    return b"ready\n" + b"".join(b"%d\n" % n for n in range(1, 100001))
 
 
 def test_a_shutdown_that_hangs_has_an_end(own, alice):
@@ -175,8 +212,8 @@ def test_a_job_without_a_record_is_adopted_and_one_without_its_job_is_lost(own, 
             os.makedirs(f"{traces.cgroup_root(own)}/p-nobody/{orphan}/{leaf}")
         os.mkdir(f"{own.dir}/state/jobs/{orphan}")
     client = own.client("alice")
-    found = client.jobs.GetJob(name="kept")
-    assert (found.name, found.pid, word("JobState", found.state)) == (adopted.name, adopted.pid, "RUNNING")
+    found = client.await_state("kept", "RUNNING")  # STARTING until it has a record again
+    assert (found.name, found.pid) == (adopted.name, adopted.pid)
     waiting.path_gone(f"{traces.cgroup_root(own)}/p-nobody")
     waiting.path_gone(f"{own.dir}/state/jobs/{orphan}")
     client.jobs.SignalJob(name="kept", signal="USR1")
