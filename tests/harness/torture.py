@@ -407,7 +407,7 @@ class Torture:
         whole = start.whole = told == ("SUCCEEDED" if start.code == 0 else "FAILED", "EXITED", start.code, 0) and \
             start.kind not in ENDLESS and word("Reason", job.reason) == "UNSPECIFIED"
         stopped = told[:2] == ("STOPPED", "STOPPED_BY_USER") and start.stopped
-        lost = told == ("LOST", "LOST", None, 0) and (start.init_harmed or start.attempts > 1)
+        lost = told == ("LOST", "LOST", None, 0) and self.may_be_lost(start)
         unwritten = start.init_harmed and word("Reason", job.reason) == "OUTPUT_WRITE_FAILED"
         assert whole or stopped or lost or unwritten, f"{start} ended as {told}: {job.error}"
         try:
@@ -419,6 +419,9 @@ class Torture:
             return
         start.see(output.data, whole and output.summary.complete)
         assert output.summary.complete or unwritten, f"{start}: its output is not complete"
+
+    def may_be_lost(self, start):
+        return start.init_harmed or start.attempts > 1
 
     def check_lists(self, clients):
         """No start became two jobs, and no job is there that nobody had asked for."""

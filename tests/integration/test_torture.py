@@ -20,25 +20,18 @@ SECONDS = float(os.environ.get("HOIST_TORTURE_SECONDS") or 20)
 SOAK_SECONDS = 1800
 
 
-def torment(duration, record_property):
-    seed = os.environ.get("HOIST_TORTURE_SEED") or f"{random.SystemRandom().getrandbits(32):08x}"
-    print(f"torture: HOIST_TORTURE_SEED={seed} HOIST_TORTURE_SECONDS={duration:g}")
-    with torture.counters() as (counters, settings, launcher):
-        agent = Agent(settings={"jobs_max": "500", **settings}, launcher=launcher)
-        try:
-            torment_one(agent, torture.Torture(agent, seed, duration, counters), record_property)
-            record_property("seed", seed)
-        except BaseException:
-            print("".join(line for line in agent.log().splitlines(keepends=True)[-4000:]
-                          if " call " not in line)[-20000:])
-            raise
-        finally:
-            agent.down()
+def judge(agent, run):
+    """Lets it run, and says what is wrong with the jobs, the host, the records or the log afterwards."""
+    try:
+        run.run(clients=4)
+        run.check()
+        assert_nothing_is_left(agent, run)
+    except BaseException:
+        print("".join(line for line in agent.log().splitlines(keepends=True)[-4000:] if " call " not in line)[-20000:])
+        raise
 
 
-def torment_one(agent, run, record_property):
-    run.run(clients=4)
-    run.check()
+def assert_nothing_is_left(agent, run):
     admin = agent.client("admin")
     traces.assert_all_gone(agent, [start.job for start in run.acknowledged()])
     assert admin.agent.GetInfo().jobs_running == 0
@@ -50,6 +43,19 @@ def torment_one(agent, run, record_property):
     waiting.process_end(hoistd)
     with contextlib.closing(sqlite3.connect(f"{agent.dir}/state/jobs.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def torment(duration, record_property):
+    seed = os.environ.get("HOIST_TORTURE_SEED") or f"{random.SystemRandom().getrandbits(32):08x}"
+    print(f"torture: HOIST_TORTURE_SEED={seed} HOIST_TORTURE_SECONDS={duration:g}")
+    with torture.counters() as (counters, settings, launcher):
+        agent = Agent(settings={"jobs_max": "500", **settings}, launcher=launcher)
+        try:
+            run = torture.Torture(agent, seed, duration, counters)
+            judge(agent, run)
+        finally:
+            agent.down()
+    record_property("seed", seed)
     record_property("starts", len(run.starts))
     record_property("acknowledged", len(run.acknowledged()))
     record_property("blows", " ".join(f"{name}={count}" for name, count in sorted(run.blows.items())))
