@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/crc32c.h"
@@ -132,6 +133,23 @@ static int reserve_blocks(int fd)
     if (fallocate(fd, 0, 0, STATE_FILE_SIZE) == 0)
         return 0;
     return errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -errno;
+}
+
+bool state_file_is_unwritten(int fd)
+{
+    uint8_t file[STATE_FILE_SIZE];
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return false;
+    if (status.st_size < STATE_FILE_SIZE)
+        return true;
+    if (fd_pread_full(fd, file, sizeof(file), 0) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof(file); i++)
+        if (file[i] != 0)
+            return false;
+    return true;
 }
 
 int state_file_create(int fd, const struct id *job, const struct id *boot, struct error *err)

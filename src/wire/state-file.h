@@ -139,6 +139,10 @@ struct state_file {
  */
 int state_file_create(int fd, const struct id *job, const struct id *boot, struct error *err);
 
+/* The creator didn't get as far as writing it: it is too short, or its blocks are there and empty.
+ */
+bool state_file_is_unwritten(int fd);
+
 /* Creator: says who hoist-init is, for a recovery after a restart of the agent. */
 int state_file_write_process(int fd, pid_t pid, uint64_t start_time);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/strv.h"
 #include "worker/job-dir.h"
@@ -104,12 +103,9 @@ static int reopen_process(struct job *job)
 /* Its files are complete before anything is asked for: one that isn't has never had a reader. */
 static bool has_said_nothing(const struct job *job)
 {
-    struct stat status;
-
     if (job->has_said)
         return !job->said.has_exit && job->said.progress.phase == STATE_PHASE_CREATED;
-    return job->state_fd == -ENOENT ||
-           (fstat(job->state_fd, &status) == 0 && status.st_size < STATE_FILE_SIZE);
+    return job->state_fd == -ENOENT || state_file_is_unwritten(job->state_fd);
 }
 
 /*

@@ -82,6 +82,22 @@ static void flip(int fd, off_t offset)
     assert_int_equal(fd_pwrite_full(fd, &byte, 1, offset), 0);
 }
 
+static void test_file_whose_creator_was_cut_off_is_unwritten(void **unused)
+{
+    int fd = memfd_create("state", MFD_CLOEXEC), written = new_file();
+
+    (void)unused;
+    assert_true(fd >= 0);
+    assert_true(state_file_is_unwritten(fd));
+    assert_int_equal(ftruncate(fd, STATE_FILE_SIZE), 0);
+    assert_true(state_file_is_unwritten(fd));
+    flip(fd, STATE_FILE_SIZE - 1);
+    assert_false(state_file_is_unwritten(fd));
+    assert_false(state_file_is_unwritten(written));
+    (void)fd_close(fd);
+    (void)fd_close(written);
+}
+
 static void test_state_file_create_is_full_and_says_nothing(void **unused)
 {
     int fd = new_file();
@@ -288,6 +304,7 @@ static void test_state_file_read_beside_a_writer(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_file_whose_creator_was_cut_off_is_unwritten),
         cmocka_unit_test(test_state_file_create_is_full_and_says_nothing),
         cmocka_unit_test(test_state_file_write_progress_round_trips),
         cmocka_unit_test(test_state_file_read_takes_the_newest_progress),

@@ -298,12 +298,14 @@ static void test_start_that_never_began_leaves_nothing(void **state)
 {
     struct fixture *fixture = *state;
 
-    for (unsigned i = 0; i < 3; i++) { /* its last file whole, begun, and not there */
+    /* its last file whole, begun, not there, and with room but without a word */
+    for (unsigned i = 0; i < 4; i++) {
         struct fake_init *init = start_and_crash(fixture);
         char id[ID_TEXT_MAX], path[160];
 
         snprintf(path, sizeof(path), "%s/jobs/%s/state", fixture->dir, id_format(&init->id, id));
-        assert_int_equal(i == 1 ? truncate(path, 0) : i == 2 ? unlink(path) : 0, 0);
+        assert_int_equal(i == 1 || i == 3 ? truncate(path, 0) : i == 2 ? unlink(path) : 0, 0);
+        assert_int_equal(i == 3 ? truncate(path, STATE_FILE_SIZE) : 0, 0);
         init->grouped = false;
         fake_dies(init);
         fixture_open(fixture);
