@@ -30,7 +30,7 @@ KINDS = {
     "quick": "seq {size}; exit {code}",
     "slow": "sleep 0.{tenths}; seq {size}; sleep 0.{tenths}; exit {code}",
     "tree": "(trap '' TERM; sleep 1000) & seq {size}; exit {code}",
-    "endless": "seq {size}; sleep 1000 & wait; exit {code}",
+    "endless": "seq {size}; sleep 100000 & wait; exit {code}",
     "deaf": "trap '' TERM; seq {size}; while :; do sleep 1000; done",
 }
 ENDLESS = ("endless", "deaf")
