@@ -16,7 +16,8 @@ struct worker;
 
 /*
  * hoistd as a whole. Made by the core thread before any other thread runs and unchanged while they
- * do, but for `shutting_down`; `worker` is the core thread's alone.
+ * do, but for `shutting_down`; `config`, which a reload replaces, `launcher` and `worker` are the
+ * core thread's alone.
  */
 struct agent {
     struct config config;

@@ -74,6 +74,13 @@ static bool is_unset(const struct config *config, const struct setting *setting)
            !*(char *const *)((const char *)config + setting->offset);
 }
 
+int config_print_value(const struct config *config, size_t at, struct buffer *out)
+{
+    if (settings[at].offset == offsetof(struct config, listen))
+        return print_listen(config, out);
+    return print_value(config, &settings[at], out);
+}
+
 static int print_setting(const struct config *config, size_t at, const char **section,
                          struct buffer *out)
 {
@@ -90,8 +97,7 @@ static int print_setting(const struct config *config, size_t at, const char **se
     if (r == 0)
         r = buffer_append_format(out, "%s%s: ", dot ? "  " : "", dot ? dot + 1 : setting->key);
     if (r == 0)
-        r = setting->offset == offsetof(struct config, listen) ? print_listen(config, out)
-                                                               : print_value(config, setting, out);
+        r = config_print_value(config, at, out);
     return r < 0 ? r : print_origin(config, at, out);
 }
 

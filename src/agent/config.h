@@ -117,5 +117,8 @@ struct output_rules config_output_rules(const struct config_output *output);
 /* Appends the values in force, as YAML, each with a comment that says where it came from. */
 int config_print(const struct config *config, struct buffer *out);
 
+/* Appends the value of settings[at] alone, as the file would hold it. */
+int config_print_value(const struct config *config, size_t at, struct buffer *out);
+
 /* Appends the text of --help. */
 int config_print_help(struct buffer *out);

@@ -70,8 +70,8 @@ int confine_self(struct error *err)
 
 /* --- before it serves ------------------------------------------------------------------------ */
 
-/* State, /proc, cgroups, /dev/null, and twice five directories of certificates. */
-#define PLACES_MAX 16
+/* State, /proc, cgroups, /dev/null, and twice six directories of certificates and configuration. */
+#define PLACES_MAX 20
 
 struct places {
     struct landlock_place list[PLACES_MAX];
@@ -108,9 +108,9 @@ static int places_add_parent(struct places *places, char *path)
 
 /*
  * A renewed certificate is another file of the same name, hence the directory, and it may be a
- * link, hence the directory of what it leads to.
+ * link, hence the directory of what it leads to. So is a configuration that was edited.
  */
-static int places_add_certificate(struct places *places, const char *path)
+static int places_add_file(struct places *places, const char *path)
 {
     char *absolute, *real;
     int r;
@@ -131,8 +131,8 @@ static int places_add_certificate(struct places *places, const char *path)
 static int places_fill(struct places *places, const struct config *config, const char *cgroup_mount,
                        struct error *err)
 {
-    const char *const certificates[] = {
-        config->tls_cert,      config->tls_key, config->tls_key_passphrase_file,
+    const char *const files[] = {
+        config->file,          config->tls_cert, config->tls_key, config->tls_key_passphrase_file,
         config->tls_client_ca, config->tls_crl,
     };
 
@@ -144,11 +144,11 @@ static int places_fill(struct places *places, const struct config *config, const
 #if IS_SANITIZED
     places_add(places, "/", LANDLOCK_READ); /* reports name functions and lines */
 #endif
-    for (size_t i = 0; i < ARRAY_SIZE(certificates); i++) {
-        int r = places_add_certificate(places, certificates[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        int r = places_add_file(places, files[i]);
 
         if (r < 0)
-            return error_set(err, r, "can't find %s: %s", certificates[i], strerror(-r));
+            return error_set(err, r, "can't find %s: %s", files[i], strerror(-r));
     }
     return 0;
 }

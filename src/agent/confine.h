@@ -19,8 +19,9 @@ int confine_self(struct error *err);
 /*
  * Once it has its configuration, keys, and the launcher's two sockets, and before its first other
  * thread: of the file system the state directory is left to it, and for reading the directories of
- * its certificates (they are loaded anew), /proc and the cgroups at `cgroup_mount` ("": none); of
- * the system calls those that serving needs. The state directory is made unless it is there.
+ * its configuration and certificates (they are loaded anew), /proc and the cgroups at
+ * `cgroup_mount` ("": none); of the system calls those that serving needs. The state directory is
+ * made unless it is there.
  *
  * A kernel without Landlock leaves it the file system, and the log says so.
  */

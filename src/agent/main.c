@@ -17,6 +17,7 @@
 #include "agent/confine.h"
 #include "agent/core.h"
 #include "agent/doctor.h"
+#include "agent/reload.h"
 #include "agent/startup.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -49,6 +50,8 @@
 /* What main() holds beside the agent itself. */
 struct program {
     struct agent agent;
+    int argc; /* the command line: it is read again with the file */
+    char **argv;
     struct launcher_client *client;
     struct spawner *spawner;
     struct tls_context *tls;
@@ -177,44 +180,60 @@ static void program_launcher_gone(const struct error *err, void *owner)
     program_shut_down(program, "hoist-launcher is gone", false, EXIT_FAILURE);
 }
 
-/* ---- certificates ---- */
+/* ---- reload ---- */
 
-static int program_load_tls(const struct program *program, struct tls_context **ret,
-                            struct error *err)
+static struct worker_rules program_rules(const struct config *config)
 {
-    const struct config *config = &program->agent.config;
-    const struct tls_server_options options = {
-        .cert = config->tls_cert,
-        .key = config->tls_key,
-        .key_passphrase_file = config->tls_key_passphrase_file,
-        .client_ca = config->tls_client_ca,
-        .crl = config->tls_crl,
-        .strict = config->tls_strict,
+    return (struct worker_rules){
+        .adopt_wait = config_adopt_wait(config),
+        .output = config_output_rules(&config->output),
+        .room = {config->output.total, config->output.reserve},
+        .retain = config->output.retain,
+        .jobs_max = config->jobs_max,
     };
-
-    return tls_context_new_server(&options, ret, err);
 }
 
-/* SIGHUP: certificates, CAs and revocation lists anew; what doesn't check leaves the old in force.
- */
+static void program_put_into_force(struct program *program, struct reload *reload)
+{
+    struct agent *agent = &program->agent;
+    const struct config old = agent->config;
+    struct worker_rules rules;
+
+    agent->config = reload->config;
+    reload->config = old;
+    rules = program_rules(&agent->config);
+    log_set((enum log_format)agent->config.log_format, (enum log_level)agent->config.log_level);
+    if (worker_set_rules(agent->worker, &rules) < 0)
+        log_error("no memory for output.retain: it stays as it was; reload once more");
+    tls_context_unref(program->tls);
+    program->tls = TAKE_PTR(reload->tls);
+    if (agent->server && grpc_server_set_tls(agent->server, program->tls) < 0)
+        log_error("no memory to judge open connections by the new certificates: reload once more");
+}
+
+/* SIGHUP: configuration, certificates, CAs and revocation lists anew; where anything in them isn't
+ * in order all of the old stays in force. */
 static int program_reload(sd_event_source *source, const struct signalfd_siginfo *info,
                           void *userdata)
 {
+    _cleanup_reload_ struct reload reload = RELOAD_NULL;
     struct program *program = userdata;
-    struct tls_context *tls;
     struct error err;
 
     (void)source;
     (void)info;
-    if (program_load_tls(program, &tls, &err) < 0) {
-        log_error("certificates were not reloaded, the old ones stay in force: %s", err.text);
+    if (reload_read(program->argc, program->argv, &program->agent.config, &program->agent.launcher,
+                    &reload, &err) < 0) {
+        log_error("configuration and certificates were not reloaded, the old ones stay in force: "
+                  "%s",
+                  err.text);
         return 0;
     }
-    tls_context_unref(program->tls);
-    program->tls = tls;
-    if (program->agent.server && grpc_server_set_tls(program->agent.server, tls) < 0)
-        log_error("no memory to judge open connections by the new certificates: reload once more");
-    log_info("certificates reloaded");
+    program_put_into_force(program, &reload);
+    if (reload.kept[0])
+        log_event(LOG_LEVEL_WARNING, "what has changed needs a restart of hoistd",
+                  LOG_TEXT("keys", reload.kept));
+    log_info("configuration and certificates reloaded");
     return 0;
 }
 
@@ -302,11 +321,7 @@ static int program_open_worker(struct program *program, struct error *err)
         .uid_low = rootless ? 0 : agent->launcher.job_uid_min,
         .uid_high = rootless ? 0 : agent->launcher.job_uid_max,
         .uid_fixed = agent->launcher.agent_uid,
-        .adopt_wait = config_adopt_wait(&agent->config),
-        .output = config_output_rules(&agent->config.output),
-        .room = {agent->config.output.total, agent->config.output.reserve},
-        .retain = agent->config.output.retain,
-        .jobs_max = agent->config.jobs_max,
+        .rules = program_rules(&agent->config),
         .ready = program_worker_ready,
         .ended = call_log_ended,
         .trouble = program_trouble,
@@ -449,12 +464,12 @@ static int program_configure(struct program *program, struct error *err)
 {
     int r = config_check(&program->agent.config, err);
 
-    return r < 0 ? r : program_load_tls(program, &program->tls, err);
+    return r < 0 ? r : reload_certificates(&program->agent.config, &program->tls, err);
 }
 
 int main(int argc, char **argv)
 {
-    struct program program = {.listen_fd = FD_NONE};
+    struct program program = {.argc = argc, .argv = argv, .listen_fd = FD_NONE};
     enum config_request request;
     struct error err;
     int status;

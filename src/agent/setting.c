@@ -85,9 +85,14 @@ static int parse_default_limit(const char *text, void *destination, const void *
     { .key = (the_key), .flag = (the_flag), .offset = offsetof(struct config, field),              \
       .parse = (parser), .argument = (with), .value = (the_value), .help = (text) }
 
+#define SETTING_AT_START(the_key, the_flag, field, the_value, parser, with, text)                  \
+    { .key = (the_key), .flag = (the_flag), .offset = offsetof(struct config, field),              \
+      .parse = (parser), .argument = (with), .value = (the_value), .help = (text),                 \
+      .at_start = true }
+
 const struct setting settings[] = {
-    SETTING("listen", "--listen", listen, "HOST:PORT", parse_address, NULL, "numeric address and port to serve on"),
-    SETTING("state_dir", "--state", state_dir, "DIR", text_parse_path, NULL, "records and output of the jobs; 0700, hoistd's own"),
+    SETTING_AT_START("listen", "--listen", listen, "HOST:PORT", parse_address, NULL, "numeric address and port to serve on"),
+    SETTING_AT_START("state_dir", "--state", state_dir, "DIR", text_parse_path, NULL, "records and output of the jobs; 0700, hoistd's own"),
     SETTING("tls.cert", "--cert", tls_cert, "FILE", text_parse_path, NULL, "this server's certificate (PEM)"),
     SETTING("tls.key", "--key", tls_key, "FILE", text_parse_path, NULL, "its private key, readable by nobody else"),
     SETTING("tls.key_passphrase_file", "--key-passphrase-file", tls_key_passphrase_file, "FILE", text_parse_path, NULL, "first line: passphrase of the key"),
@@ -110,11 +115,11 @@ const struct setting settings[] = {
     SETTING("output.total", "--output-total", output.total, "SIZE|SHARE", amount_parse_share, NULL, "what all jobs' files take of the disk, or none"),
     SETTING("output.reserve", "--output-reserve", output.reserve, "SIZE|SHARE", amount_parse_share, NULL, "what stays free of the disk, or none"),
     SETTING("jobs_max", "--jobs-max", jobs_max, "NUMBER", text_parse_unsigned, &jobs_range, "jobs that may live at once"),
-    SETTING("threads", "--threads", threads, "NUMBER", text_parse_unsigned, &thread_range, "connection threads; 0: one for each CPU"),
-    SETTING("peers.connections", "--peers-connections", peers_connections, "NUMBER", text_parse_unsigned, &peer_range, "connections in all"),
-    SETTING("peers.connections_per_address", "--peers-connections-per-address", peers_per_address, "NUMBER", text_parse_unsigned, &peer_range, "connections of one address"),
-    SETTING("peers.connections_per_principal", "--peers-connections-per-principal", peers_per_principal, "NUMBER", text_parse_unsigned, &peer_range, "connections of one principal"),
-    SETTING("peers.streams_per_principal", "--peers-streams-per-principal", peers_streams_per_principal, "NUMBER", text_parse_unsigned, &peer_range, "calls under way of one principal"),
+    SETTING_AT_START("threads", "--threads", threads, "NUMBER", text_parse_unsigned, &thread_range, "connection threads; 0: one for each CPU"),
+    SETTING_AT_START("peers.connections", "--peers-connections", peers_connections, "NUMBER", text_parse_unsigned, &peer_range, "connections in all"),
+    SETTING_AT_START("peers.connections_per_address", "--peers-connections-per-address", peers_per_address, "NUMBER", text_parse_unsigned, &peer_range, "connections of one address"),
+    SETTING_AT_START("peers.connections_per_principal", "--peers-connections-per-principal", peers_per_principal, "NUMBER", text_parse_unsigned, &peer_range, "connections of one principal"),
+    SETTING_AT_START("peers.streams_per_principal", "--peers-streams-per-principal", peers_streams_per_principal, "NUMBER", text_parse_unsigned, &peer_range, "calls under way of one principal"),
     SETTING("log.format", "--log-format", log_format, "text|json", text_parse_choice, log_format_choices, "form of the log lines on stderr"),
     SETTING("log.level", "--log-level", log_level, "LEVEL", text_parse_choice, log_level_choices, "error, warning, info or debug"),
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "text/schema.h"
@@ -18,6 +19,7 @@ struct setting {
     const void *argument;
     const char *value; /* what stands for the value in --help: "FILE"; NULL: a flag without value */
     const char *help;  /* one line */
+    bool at_start;     /* looked at when hoistd starts, and not when it is told to reload */
 };
 
 extern const struct setting settings[];

@@ -24,14 +24,18 @@ static const char *const format_names[_LOG_FORMAT_MAX] = {
     [LOG_FORMAT_JSON] = "json",
 };
 
-/* Written once by log_init(), before there are threads. */
-static const char *log_program = "hoist";
-static enum log_format log_lines = LOG_FORMAT_TEXT;
-static enum log_level log_most = LOG_LEVEL_INFO;
+static const char *log_program = "hoist"; /* written once, before there are threads */
+static _Atomic enum log_format log_lines = LOG_FORMAT_TEXT;
+static _Atomic enum log_level log_most = LOG_LEVEL_INFO;
 
 void log_init(const char *program, enum log_format format, enum log_level level)
 {
     log_program = program;
+    log_set(format, level);
+}
+
+void log_set(enum log_format format, enum log_level level)
+{
     log_lines = format;
     log_most = level;
 }

@@ -53,6 +53,9 @@ struct log_field {
 /* Once, before any thread starts. `program` must stay valid. */
 void log_init(const char *program, enum log_format format, enum log_level level);
 
+/* The same later on, from any thread. */
+void log_set(enum log_format format, enum log_level level);
+
 int log_level_from_name(const char *name);
 int log_format_from_name(const char *name);
 

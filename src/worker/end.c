@@ -71,7 +71,7 @@ static void end_recorded(struct store_reply *reply, void *userdata)
         (void)job_arm(job, &job->record_timer, clock_boot() + RECORD_RETRY, record_again);
     } else if (!job->deleted) {
         job->worker->kept++;
-        if (job->worker->room.total.bytes > 0 || job->worker->room.total.percent > 0)
+        if (job->worker->rules.room.total.bytes > 0 || job->worker->rules.room.total.percent > 0)
             reclaim_look_soon(job->worker);
     }
     tell_end(job);

@@ -237,11 +237,11 @@ static int open_worker(struct hoist *hoist, const struct hoist_options *options,
         .uid_low = is_root() ? low + 1 : 0,
         .uid_high = is_root() ? high : 0,
         .uid_fixed = geteuid(),
-        .output.cap = options->output_cap == HOIST_FOREVER ? 0
+        .rules.output.cap = options->output_cap == HOIST_FOREVER ? 0
                       : options->output_cap                ? options->output_cap
                                                            : OUTPUT_CAP_DEFAULT,
-        .output.stop_at_cap = options->output_stop_at_cap,
-        .retain = options->retain_usec,
+        .rules.output.stop_at_cap = options->output_stop_at_cap,
+        .rules.retain = options->retain_usec,
         .ready = jobs_found,
         .ended = job_ended,
         .userdata = hoist,

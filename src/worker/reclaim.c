@@ -98,8 +98,8 @@ static bool somebody_waits(const struct worker *worker)
 static uint64_t count_lacking(const struct reclaim *reclaim)
 {
     const struct worker *worker = reclaim->worker;
-    uint64_t total = share_of(&worker->room.total, reclaim->size);
-    uint64_t reserve = share_of(&worker->room.reserve, reclaim->size);
+    uint64_t total = share_of(&worker->rules.room.total, reclaim->size);
+    uint64_t reserve = share_of(&worker->rules.room.reserve, reclaim->size);
     uint64_t over = total > 0 && reclaim->used > total ? reclaim->used - total : 0;
 
     if (somebody_waits(worker))

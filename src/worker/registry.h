@@ -49,11 +49,7 @@ struct worker {
     struct uid_pool uids; /* count 0: jobs run as uid_fixed */
     uid_t uid_fixed;
     usec_t grace;
-    usec_t adopt_wait;
-    struct output_rules output;
-    struct worker_room room;
-    usec_t retain;
-    size_t jobs_max;
+    struct worker_rules rules; /* its defaults filled in */
     worker_ended_fn *ended;
     worker_trouble_fn *trouble;
     void *userdata;
@@ -255,5 +251,6 @@ void recovery_begin(struct worker *worker, const struct recovery *recovery,
 /* One of the worker->recovering questions has its answer; behind the last one comes `ready`. */
 void recovery_step(struct worker *worker);
 
-/* Removes, from time to time, what has ended longer ago than worker->retain. */
+/* Removes, from time to time, what has ended longer ago than worker->rules.retain; called again
+ * when that is another. */
 int retention_begin(struct worker *worker);

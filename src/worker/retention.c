@@ -8,9 +8,10 @@
 #include "worker/removal.h"
 
 /*
- * Retention by age: jobs that ended longer ago than worker->retain go, record first: a crash in
- * between leaves a directory without a record, which recovery enters again as what its state file
- * says, for another sweep. The records are walked in pages, and only as far as they are old enough.
+ * Retention by age: jobs that ended longer ago than worker->rules.retain go, record first: a crash
+ * in between leaves a directory without a record, which recovery enters again as what its state
+ * file says, for another sweep. The records are walked in pages, and only as far as they are old
+ * enough.
  */
 
 #define SWEEP_INTERVAL_MAX (60 * USEC_PER_SEC)
@@ -57,12 +58,13 @@ static void swept(struct store_reply *reply, void *userdata)
     struct worker *worker = userdata;
     usec_t now = clock_wall();
 
-    if (worker->closing || reply->code < 0 || reply->list.count == 0)
+    if (worker->closing || worker->rules.retain == USEC_INFINITY || reply->code < 0 ||
+        reply->list.count == 0)
         return;
     for (size_t i = 0; i < reply->list.count; i++) {
         const struct store_record *record = reply->list.records[i];
 
-        if (record->ended + worker->retain <= now)
+        if (record->ended + worker->rules.retain <= now)
             expire(worker, &record->id);
     }
     if (reply->list.count == SWEEP_PAGE) {
@@ -85,7 +87,7 @@ static int sweep_from(struct worker *worker, const struct store_cursor *after)
 
 static usec_t sweep_interval(const struct worker *worker)
 {
-    return MAX(MIN(worker->retain / 10, SWEEP_INTERVAL_MAX), SWEEP_INTERVAL_MIN);
+    return MAX(MIN(worker->rules.retain / 10, SWEEP_INTERVAL_MAX), SWEEP_INTERVAL_MIN);
 }
 
 /* What was created after now - retain can't have ended before it. */
@@ -93,7 +95,8 @@ static int sweep(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct worker *worker = userdata;
     usec_t now = clock_wall();
-    struct store_cursor oldest = {.created = now > worker->retain ? now - worker->retain : 0};
+    struct store_cursor oldest = {.created =
+                                      now > worker->rules.retain ? now - worker->rules.retain : 0};
 
     (void)usec;
     memset(oldest.id.bytes, 0xff, sizeof(oldest.id.bytes));
@@ -105,8 +108,15 @@ static int sweep(sd_event_source *source, uint64_t usec, void *userdata)
 
 int retention_begin(struct worker *worker)
 {
-    if (worker->retain == USEC_INFINITY)
-        return 0;
-    return sd_event_add_time_relative(worker->event, &worker->retention_source, CLOCK_BOOTTIME,
-                                      sweep_interval(worker), USEC_PER_SEC, sweep, worker);
+    sd_event_source *source = NULL;
+    int r = 0;
+
+    if (worker->rules.retain != USEC_INFINITY)
+        r = sd_event_add_time_relative(worker->event, &source, CLOCK_BOOTTIME,
+                                       sweep_interval(worker), USEC_PER_SEC, sweep, worker);
+    if (r < 0)
+        return r;
+    source_drop(&worker->retention_source);
+    worker->retention_source = source;
+    return 0;
 }

@@ -30,7 +30,7 @@
 static struct output_rules output_rules_for(const struct worker *worker,
                                             const struct job_spec *spec)
 {
-    struct output_rules rules = output_rules_choose(&worker->output, &spec->output_choice);
+    struct output_rules rules = output_rules_choose(&worker->rules.output, &spec->output_choice);
     const struct limits *limits = &spec->limits;
 
     if (rules.rate == OUTPUT_RATE_OF_LIMITS)
@@ -176,7 +176,7 @@ static int ask_spawner(struct job *job, const struct job_files *files)
         .warn_unenforced = spec->warn_unenforced,
         .timeout = spec->timeout,
         .grace = spec->grace,
-        .adopt_wait = job->worker->adopt_wait,
+        .adopt_wait = job->worker->rules.adopt_wait,
         .stop_signal = spec->stop_signal,
         .merged = spec->merged,
         .output = spec->output,
@@ -226,7 +226,7 @@ static struct job *make_job(struct worker *worker, struct specification *specifi
     struct error err;
     int r;
 
-    if (worker->living >= worker->jobs_max ||
+    if (worker->living >= worker->rules.jobs_max ||
         take_uid(worker, &specification->spec, &specification->uid) < 0) {
         failure_set(failure, -EUSERS, HOIST_REASON_TOO_MANY_JOBS,
                     "%zu jobs are living, which is all that this agent has room for",

@@ -53,6 +53,15 @@ static int disk_is_ready(sd_event_source *source, int fd, uint32_t events, void 
     return 0;
 }
 
+static struct worker_rules rules_with_defaults(const struct worker_rules *given)
+{
+    struct worker_rules rules = *given;
+
+    rules.retain = rules.retain ? rules.retain : WORKER_RETAIN_DEFAULT;
+    rules.jobs_max = rules.jobs_max ? rules.jobs_max : JOBS_MAX_DEFAULT;
+    return rules;
+}
+
 static struct worker *worker_new(const struct worker_options *options)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
@@ -64,11 +73,7 @@ static struct worker *worker_new(const struct worker_options *options)
         .dir = STATE_DIR_NULL,
         .uid_fixed = options->uid_fixed,
         .grace = options->grace ? options->grace : JOB_GRACE_DEFAULT,
-        .adopt_wait = options->adopt_wait,
-        .output = options->output,
-        .room = options->room,
-        .retain = options->retain ? options->retain : WORKER_RETAIN_DEFAULT,
-        .jobs_max = options->jobs_max ? options->jobs_max : JOBS_MAX_DEFAULT,
+        .rules = rules_with_defaults(&options->rules),
         .ended = options->ended,
         .trouble = options->trouble,
         .look_interval = options->look_interval,
@@ -213,6 +218,21 @@ struct worker *worker_close(struct worker *worker)
     sd_event_unref(worker->event);
     free(worker);
     return NULL;
+}
+
+int worker_set_rules(struct worker *worker, const struct worker_rules *rules)
+{
+    const struct worker_rules old = worker->rules;
+    int r;
+
+    worker->rules = rules_with_defaults(rules);
+    reclaim_look_soon(worker);
+    if (worker->rules.retain == old.retain)
+        return 0;
+    r = retention_begin(worker);
+    if (r < 0)
+        worker->rules.retain = old.retain;
+    return r;
 }
 
 int worker_open_lifeline(const struct worker *worker, int *ret_hold, int *ret_watch,

@@ -104,6 +104,15 @@ struct worker_room {
     struct disk_share reserve; /* what stays free where they are */
 };
 
+/* What may be another while the worker is open. */
+struct worker_rules {
+    usec_t adopt_wait; /* of every job: how long it goes on without an agent; 0: for ever */
+    struct output_rules output; /* of every job; zeros: no bounds */
+    struct worker_room room;    /* zeros: no bounds */
+    usec_t retain;              /* how long ended jobs are kept; 0: 24 h; USEC_INFINITY: for ever */
+    size_t jobs_max; /* living jobs at once; 0: as many as there are uids, 65536 at most */
+};
+
 struct worker_options {
     const char *state_dir;    /* 0700 and ours; made when it is missing (its parent must exist) */
     sd_event *event;          /* referenced */
@@ -112,15 +121,11 @@ struct worker_options {
     const struct id *boot_id; /* NULL: this host's (tests) */
     uid_t uid_low, uid_high;  /* jobs' uids, both inclusive; both 0: jobs run as `uid_fixed` */
     uid_t uid_fixed;
-    usec_t grace;      /* default grace; 0: JOB_GRACE_DEFAULT */
-    usec_t adopt_wait; /* of every job: how long it goes on without an agent; 0: for ever */
-    struct output_rules output; /* of every job; zeros: no bounds */
-    struct worker_room room;    /* zeros: no bounds */
-    usec_t retain;              /* how long ended jobs are kept; 0: 24 h; USEC_INFINITY: for ever */
-    usec_t look_interval;       /* how often leftovers are looked for; 0: each minute */
-    size_t jobs_max;        /* living jobs at once; 0: as many as there are uids, 65536 at most */
-    worker_done_fn *ready;  /* recovery is through; until then operations fail with -EAGAIN */
-    worker_ended_fn *ended; /* may be NULL */
+    usec_t grace;         /* default grace; 0: JOB_GRACE_DEFAULT */
+    usec_t look_interval; /* how often leftovers are looked for; 0: each minute */
+    struct worker_rules rules;
+    worker_done_fn *ready;      /* recovery is through; until then operations fail with -EAGAIN */
+    worker_ended_fn *ended;     /* may be NULL */
     worker_trouble_fn *trouble; /* may be NULL */
     void *userdata;             /* for the three above */
 };
@@ -134,6 +139,10 @@ struct worker_options {
  * mend it.
  */
 int worker_open(const struct worker_options *options, struct worker **ret, struct error *err);
+
+/* From now on these hold: what they say of jobs, for those that are started from here on. Returns 0
+ * or a negative errno, and then what hangs on a timer, `retain`, stays as it was. */
+int worker_set_rules(struct worker *worker, const struct worker_rules *rules);
 
 /* Jobs run on. Operations under way are dropped without an answer. Accepts NULL; returns NULL. */
 struct worker *worker_close(struct worker *worker);

@@ -108,8 +108,8 @@ class Agent:
         with open(self.log_path, errors="replace") as file:
             return file.read()
 
-    def wait_log(self, wanted, seconds=PATIENCE):
-        return waiting.log_line(self.log_path, wanted, seconds)
+    def wait_log(self, wanted, seconds=PATIENCE, start=0):
+        return waiting.log_line(self.log_path, wanted, seconds, start)
 
     def new_reports(self):
         """What sanitizers have found since the last call."""
@@ -124,6 +124,12 @@ class Agent:
         pid = self.hoistd_pid
         os.kill(pid, number)
         waiting.process_end(pid)
+
+    def reload(self, said="configuration and certificates reloaded"):
+        """SIGHUP; returns what was logged up to what hoistd has said last."""
+        start = os.path.getsize(self.log_path)
+        os.kill(self.launcher_pid, signal.SIGHUP)
+        return self.wait_log(said, start=start)
 
     def restart(self, within=()):
         """`within`: a command that runs the one behind it."""

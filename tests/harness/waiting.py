@@ -61,9 +61,10 @@ def cgroup_empty(path, seconds=PATIENCE):
         raise error
 
 
-def log_line(path, wanted, seconds=PATIENCE):
-    """Returns what the log holds up to the first occurrence of `wanted`, which may still have to be written."""
-    with subprocess.Popen(["tail", "-n", "+1", "-F", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tail:
+def log_line(path, wanted, seconds=PATIENCE, start=0):
+    """Returns what the log holds, from the byte `start` on, up to the first occurrence of `wanted`, which may still have to
+    be written."""
+    with subprocess.Popen(["tail", "-c", f"+{start + 1}", "-F", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tail:
         try:
             return read_until(tail.stdout, wanted.encode(), seconds).decode(errors="replace")
         finally:

@@ -121,7 +121,7 @@ def test_a_start_tells_what_is_not_in_order(make_agent, visible):
         listener.listen()
         agent = make_agent()
     assert "unix sockets of the host, the first is" in agent.log()
-    told = subprocess.run([f"{BUILD}/hoistd", "--doctor=json", "--config", f"{agent.dir}/hoistd.yaml"], text=True,
+    told = subprocess.run([f"{BUILD}/hoistd", "--doctor=json", "--config", f"{agent.dir}/etc/hoistd.yaml"], text=True,
                           capture_output=True, timeout=PATIENCE).stdout
     for check in json.loads(told)["checks"]:
         if check["result"] in ("warning", "failed") and check["name"] not in ("sockets", "delegation"):

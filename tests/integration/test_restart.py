@@ -288,16 +288,6 @@ def test_calls_that_a_shutdown_ends_say_so_and_can_be_resumed(own, alice, probe)
     assert "didn't end before the shutdown" not in own.log()[seen:]
 
 
-def test_sighup_reloads_certificates_and_touches_nothing_else(own, alice, probe):
-    job = ready(alice, alice.start(probe, "out", "ready", ",", "await", "10"))
-    hoistd = own.hoistd_pid
-    os.kill(hoistd, signal.SIGHUP)
-    own.wait_log("certificates reloaded")
-    assert own.hoistd_pid == hoistd and own.client("bob").agent.Ping().principal == "bob"
-    alice.jobs.SignalJob(name=job.name, signal="USR1")
-    assert ending(alice.wait(job)) == ("SUCCEEDED", "EXITED", 0, 0)
-
-
 @pytest.fixture
 def stopping():
     agent = Agent(settings={"on_agent_exit": "stop"})
@@ -335,7 +325,7 @@ def another_agent(own, *hoistd_arguments):
     """A second launcher with the configuration of the first, but a cgroup root and a port of its own."""
     command = [f"{BUILD}/hoist-launcher", "--config", f"{own.dir}/launcher.conf", "--cgroup-root", "/hoist-test-second",
                "--hoistd", f"{BUILD}/hoistd", "--init", f"{BUILD}/hoist-init", "--",
-               "--config", f"{own.dir}/hoistd.yaml", "--listen", "127.0.0.1:0", *hoistd_arguments]
+               "--config", f"{own.dir}/etc/hoistd.yaml", "--listen", "127.0.0.1:0", *hoistd_arguments]
     with subprocess.Popen([os.path.realpath(command[0]), *map(resolve, command[1:])], stdin=subprocess.DEVNULL,
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**NO_LEAKS, **os.environ}) as process:
         try:
@@ -471,7 +461,7 @@ def test_hoistd_ends_when_its_launcher_says_nothing(own):
     uid = os.stat(f"{own.dir}/state").st_uid
     silent, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with silent, its:
-        done = subprocess.run([os.path.realpath(f"{BUILD}/hoistd"), "--config", f"{own.dir}/hoistd.yaml"], user=uid,
+        done = subprocess.run([os.path.realpath(f"{BUILD}/hoistd"), "--config", f"{own.dir}/etc/hoistd.yaml"], user=uid,
                               group=uid, extra_groups=[], pass_fds=[its.fileno()], stdin=subprocess.DEVNULL, cwd="/",
                               capture_output=True, text=True, timeout=PATIENCE + 10,
                               env={**NO_LEAKS, "HOIST_LAUNCHER_FD": str(its.fileno())})

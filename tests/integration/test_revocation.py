@@ -29,9 +29,9 @@ class Revocable:
         self.authority = Authority.of(agent)
         self.list = f"{agent.dir}/etc/clients.crl"
         self.publish()
-        with open(f"{agent.dir}/hoistd.yaml") as file:
+        with open(f"{agent.dir}/etc/hoistd.yaml") as file:
             text = file.read()
-        with open(f"{agent.dir}/hoistd.yaml", "w") as file:
+        with open(f"{agent.dir}/etc/hoistd.yaml", "w") as file:
             file.write(re.sub(r"^tls:\n", f"tls:\n  crl: {self.list}\n", text, flags=re.MULTILINE))
         agent.restart()
 

@@ -342,7 +342,7 @@ static void test_start_gives_the_job_the_rules_of_output(void **state)
     struct answer answer = {.come = false};
     struct fake_init *init;
 
-    fixture->options.output = rules;
+    fixture->options.rules.output = rules;
     fixture_reopen(fixture);
     init = fixture_start(fixture, (char[ID_TEXT_MAX]){0});
     assert_int_equal(init->spec.output.cap, 1 << 20);

@@ -141,7 +141,7 @@ static void test_ambiguous_prefix_lists_only_what_may_be_seen(void **state)
     unsigned tries = 0;
 
     /* With 65,536 prefixes two that agree come after some hundred jobs. */
-    fixture->options.retain = USEC_INFINITY;
+    fixture->options.rules.retain = USEC_INFINITY;
     for (; !failure && tries < 2000; tries++) {
         struct answer answer = {.come = false};
 

@@ -515,7 +515,7 @@ static void test_ended_jobs_go_after_their_time(void **state)
     fake_says_exit(init, CLD_EXITED, 0, 0);
     fake_dies(init);
     job_info_free(fixture_wait_end(fixture, id));
-    fixture->options.retain = 1;
+    fixture->options.rules.retain = 1;
     fixture_reopen(fixture);
     do {
         fixture_settle(fixture);
@@ -558,7 +558,7 @@ static void test_total_size_lets_who_ended_first_go(void **state)
         inits[i] = fixture_start(fixture, ids[i]);
     for (unsigned i = 3; i-- > 0;)
         end(fixture, inits[i], ids[i]);
-    fixture->options.room.total.bytes = 3 * usage_of(fixture, ids[0]) + 1;
+    fixture->options.rules.room.total.bytes = 3 * usage_of(fixture, ids[0]) + 1;
     fixture_reopen(fixture);
     fixture_start(fixture, last); /* one more, at whose end it is too much */
     end(fixture, fake_last(&fixture->host), last);

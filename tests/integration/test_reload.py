@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIGHUP: what is edited in hoistd.yaml and launcher.conf holds from then on, for all that is started, or is named."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from harness import BUILD, PATIENCE, waiting
+from harness.agent import Agent
+from harness.api import Output, ending, message, refused
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the configuration is hoistd's")
+
+# Each key of hoistd.yaml with another value than `own` has. One that is in neither list fails a test.
+AT_START = {
+    "listen": "127.0.0.1:1", "state_dir": "/var/tmp/another", "threads": "7", "peers.connections": "77",
+    "peers.connections_per_address": "77", "peers.connections_per_principal": "77", "peers.streams_per_principal": "77",
+}
+AT_ONCE = {
+    "default_class": "small", "default_cpu": "50%", "default_memory": "100MB", "default_iops": "777",
+    "unenforced_limits": "refuse", "on_agent_exit": "stop", "adopt_wait": "45s", "jobs_max": "1",
+    "output.cap": "3MiB", "output.policy": "stop_job", "output.keep_head": "1MiB", "output.rate": "5MiB",
+    "output.read_buffer": "64KiB", "output.retain": "7d", "output.total": "90%", "output.reserve": "1%",
+    "log.format": "json", "log.level": "debug", "tls.strict": "true",
+}
+FILES = {"tls.cert", "tls.key", "tls.key_passphrase_file", "tls.client_ca", "tls.crl"}
+
+
+def as_yaml(values):
+    """A file that says so; keys with a dot are in a section."""
+    sections = {}
+    for key, value in values.items():
+        section, _, name = key.rpartition(".")
+        sections.setdefault(section, []).append(f"{name}: {value}")
+    lines = sections.pop("", [])
+    for section, inside in sections.items():
+        lines += [f"{section}:"] + [f"  {line}" for line in inside]
+    return "\n".join(lines) + "\n"
+
+
+def values_of(text):
+    """The other way round, as far as dev-agent writes it."""
+    values, section = {}, ""
+    for indent, key, value in re.findall(r"^( *)(\w+):(.*)$", text, re.MULTILINE):
+        section = section if indent else ""
+        if value.strip():
+            values[f"{section}{key}"] = value.strip()
+        else:
+            section = f"{key}."
+    return values
+
+
+class Edited:
+    """An agent whose files are edited; each edit begins with what it was made with."""
+
+    def __init__(self, agent):
+        self.agent = agent
+        self.yaml, self.conf = f"{agent.dir}/etc/hoistd.yaml", f"{agent.dir}/launcher.conf"
+        with open(self.yaml) as yaml, open(self.conf) as conf:
+            self.values, self.lines = values_of(yaml.read()), conf.read()
+
+    def edit(self, more="", **changed):
+        """As an editor does: another file in its place."""
+        with open(f"{self.yaml}.new", "w") as file:
+            file.write(as_yaml({**self.values, **changed}) + more)
+        os.chmod(f"{self.yaml}.new", 0o644)
+        os.rename(f"{self.yaml}.new", self.yaml)
+
+
+@pytest.fixture(scope="module")
+def own():
+    agent = Agent()
+    yield agent
+    reports = agent.new_reports()
+    agent.down()
+    assert not reports
+
+
+@pytest.fixture
+def edited(own):
+    made = Edited(own)
+    before = own.hoistd_pid
+    yield made
+    made.edit()
+    own.reload()
+    assert own.hoistd_pid == before
+
+
+def test_each_key_is_reloaded_or_named(own, edited, probe):
+    """What runs, and who follows it, notices nothing."""
+    told = subprocess.run([f"{BUILD}/hoistd", "--help"], capture_output=True, text=True, timeout=PATIENCE).stdout
+    assert set(re.findall(r" \(([a-z_.]+)\)$", told, re.MULTILINE)) == AT_START.keys() | AT_ONCE.keys() | FILES
+    alice, admin = own.client("alice"), own.client("admin")
+    job = alice.start(probe, "out", "ready", ",", "await", "10")
+    alice.await_output(job, b"ready\n")
+    stream = alice.jobs.StreamOutput(name=job.name, follow=True)
+    first = next(stream)
+    edited.edit("classes:\n  default:\n    pids_max: 77\n  fresh:\n    memory_max: 77MiB\n", **AT_START, **AT_ONCE)
+    log = own.reload()
+    assert re.search(r'"keys":"(.*?)"', log)[1].split(", ") == list(AT_START)
+    info = admin.agent.GetInfo()
+    classes = {each.name: each for each in info.classes}
+    assert (info.default_class, info.unenforced_limits) == ("small", "refuse")
+    assert classes["fresh"].limits.memory_max.value == 77 << 20
+    assert [classes["default"].limits.pids_max.value, classes["default"].limits.memory_max.value] == [77, 100_000_000]
+    assert classes["default"].output_cap.value == 3 << 20
+    assert classes["default"].output_policy == message("OutputPolicy").Value("OUTPUT_POLICY_STOP_JOB")
+    edited.edit(jobs_max="1")
+    own.reload()
+    with refused("RESOURCE_EXHAUSTED", "TOO_MANY_JOBS"):
+        alice.start("true")
+    alice.jobs.SignalJob(name=job.name, signal="USR1")
+    assert Output([first, *stream]).data == b"ready\ngot signal 10\n"
+    assert ending(alice.wait(job)) == ("SUCCEEDED", "EXITED", 0, 0)
+
+
+def test_jobs_that_have_ended_go_after_another_time(own, edited):
+    done = own.client("alice").run("true")
+    edited.edit(**{"output.retain": "1s"})
+    own.reload()
+    waiting.path_gone(f"{own.dir}/state/jobs/{done.name.rpartition('/')[2]}")
+
+
+@pytest.mark.parametrize("more, changed, words", [
+    ("colour: blue\n", {}, ["hoistd.yaml:", "colour"]),
+    ("", {"default_class": "none-such"}, ['default_class: there is no class "none-such"']),
+    ("classes:\n  default:\n    profile: none-such\n", {}, ['launcher.conf has no profile "none-such"']),
+    ("", {"tls.cert": "/etc/hostname"}, ["its files were in at its start; for others restart it", "/etc/hostname"]),
+])
+def test_what_is_not_in_order_changes_nothing(own, edited, more, changed, words):
+    edited.edit(more, unenforced_limits="refuse", **changed)
+    log = own.reload(words[-1])
+    assert all(each in log for each in ["certificates were not reloaded, the old ones stay in force", *words])
+    assert own.client("admin").agent.GetInfo().unenforced_limits == "warn"
+
+
+def test_a_file_that_is_gone_is_not_its_defaults(own, edited):
+    os.unlink(edited.yaml)
+    assert "certificates were not reloaded" in own.reload("hoistd.yaml")
