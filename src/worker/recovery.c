@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
 
 #include "base/strv.h"
 #include "worker/job-dir.h"
@@ -19,13 +21,23 @@
  *   cgroup, no living job    killed and removed (leftovers.c)
  * A start that was never acknowledged (the state file doesn't say who hoist-init is) is ended:
  * nobody was promised that it runs. Nothing is ever started here, so nothing runs twice.
+ *
+ * Only a certain answer ends a job. A witness who can't be asked for want of memory or descriptors
+ * is asked again, in the same order, and everything behind it waits: above all the removal of what
+ * belongs to no job.
  */
 
-void recovery_done(struct recovery *recovery)
+#define SHORTAGE_PAUSE (100 * USEC_PER_MSEC)
+
+void recovery_done(struct worker *worker)
 {
+    struct recovery *recovery = &worker->recovery;
+
+    source_drop(&recovery->again);
     store_list_done(&recovery->living);
     free(recovery->unrecorded);
     recovery->unrecorded = NULL;
+    recovery->unrecorded_count = 0;
 }
 
 struct reading {
@@ -56,12 +68,11 @@ static int directory_found(const struct id *id, void *userdata)
     return r == -ENOENT ? note_unrecorded(reading->recovery, id) : r;
 }
 
-int recovery_read(struct worker *worker, struct store *store, struct recovery *ret,
-                  struct error *err)
+int recovery_read(struct worker *worker, struct store *store, struct error *err)
 {
-    struct reading reading = {.store = store, .recovery = ret, .err = err};
+    struct reading reading = {.store = store, .recovery = &worker->recovery, .err = err};
     const struct store_filter living = {.live_only = true};
-    int r = store_list(store, &living, &ret->living, err);
+    int r = store_list(store, &living, &worker->recovery.living, err);
 
     if (r == 0)
         r = job_dir_list(worker->dir.jobs, directory_found, &reading, err);
@@ -70,6 +81,12 @@ int recovery_read(struct worker *worker, struct store *store, struct recovery *r
 
 /* --- one job ------------------------------------------------------------------------------------
  */
+
+/* The state file as it was found. Nothing follows from it until the job can be looked at whole. */
+struct finding {
+    struct state_file said;
+    bool has_said;
+};
 
 /* The agent died before it could write down who hoist-init is. */
 static int find_unwritten_process(struct job *job)
@@ -90,21 +107,22 @@ static int find_unwritten_process(struct job *job)
     return 0;
 }
 
-static int reopen_process(struct job *job)
+static int reopen_process(struct job *job, const struct finding *finding)
 {
-    pid_t pid = job->said.has_process ? job->said.pid : job->outcome.pid;
-    uint64_t start_time =
-        job->said.has_process ? job->said.start_time : job->outcome.pid_start_time;
+    const struct state_file *said = &finding->said;
+    bool is_written = finding->has_said && said->has_process;
+    pid_t pid = is_written ? said->pid : job->outcome.pid;
+    uint64_t start_time = is_written ? said->start_time : job->outcome.pid_start_time;
 
     return pid == 0 ? find_unwritten_process(job)
                     : spawner_reopen(job->worker->spawner, pid, start_time, &job->init);
 }
 
 /* Its files are complete before anything is asked for: one that isn't has never had a reader. */
-static bool has_said_nothing(const struct job *job)
+static bool has_said_nothing(const struct job *job, const struct finding *finding)
 {
-    if (job->has_said)
-        return !job->said.has_exit && job->said.progress.phase == STATE_PHASE_CREATED;
+    if (finding->has_said)
+        return !finding->said.has_exit && finding->said.progress.phase == STATE_PHASE_CREATED;
     return job->state_fd == -ENOENT || state_file_is_unwritten(job->state_fd);
 }
 
@@ -119,42 +137,61 @@ static void note_never_started(struct job *job)
     job->start.failure_code = -ENOENT;
 }
 
-static void find_process(struct job *job)
+/* Negative: a shortage, so that nobody knows yet whether it lives. */
+static int find_process(struct job *job, const struct finding *finding)
 {
-    struct error err;
-    int r = reopen_process(job);
+    int r = reopen_process(job, finding);
 
+    if (error_is_shortage(r))
+        return r;
     job->process_ended = r < 0;
-    if (r == -ENOENT && job->outcome.state == HOIST_STATE_STARTING && has_said_nothing(job))
+    if (r == -ENOENT && job->outcome.state == HOIST_STATE_STARTING &&
+        has_said_nothing(job, finding))
         note_never_started(job);
     if (job->process_ended)
-        return;
+        return 0;
     job->outcome.pid = job->init.pid;
     job->outcome.pid_start_time = job->init.start_time;
-    if (job_watch(job, &err) < 0) {
-        worker_tell_trouble(job->worker, job, &err);
-        job->process_ended = true; /* its cgroup is removed, and it with it */
-    }
+    return job_watch(job, NULL);
 }
 
-static void look_at_job(struct job *job)
+static int open_files(struct job *job)
 {
     struct worker *worker = job->worker;
     struct output_files output = OUTPUT_FILES_NULL;
+    int r;
 
-    uid_pool_reserve(&worker->uids, job->specification.uid);
     job->state_fd = job_dir_open_state(worker->dir.jobs, &job->specification.id);
-    if (job_dir_open_output(worker->dir.jobs, &job->specification.id, &output, NULL) == 0)
+    if (error_is_shortage(job->state_fd))
+        return job->state_fd;
+    r = job_dir_open_output(worker->dir.jobs, &job->specification.id, &output, NULL);
+    if (r == 0)
         job->index_fd = TAKE_FD(output.index);
     output_files_close(&output);
-    job_read_said(job);
+    return error_is_shortage(r) ? r : 0;
+}
+
+/* Negative: a shortage; the job is as if it had not been looked at, but for what it has open. */
+static int look_at_job(struct job *job)
+{
+    struct worker *worker = job->worker;
+    struct finding finding = {.has_said = false};
+    int r = open_files(job);
+
+    if (r < 0)
+        return r;
+    finding.has_said =
+        job->state_fd >= 0 && state_file_read(job->state_fd, &finding.said, NULL) == 0;
     job->rebooted =
-        !id_equal(job->has_said ? &job->said.boot : &job->outcome.boot_id, &worker->boot_id);
-    if (job->rebooted)
-        job->process_ended = true;
-    else
-        find_process(job);
-    job_read_said(job); /* what was said before the watch began */
+        !id_equal(finding.has_said ? &finding.said.boot : &job->outcome.boot_id, &worker->boot_id);
+    job->process_ended = job->rebooted;
+    if (!job->rebooted)
+        r = find_process(job, &finding);
+    if (r < 0)
+        return r;
+    uid_pool_reserve(&worker->uids, job->specification.uid);
+    job_read_said(job); /* also what was said before the watch began */
+    return 0;
 }
 
 /*
@@ -179,7 +216,6 @@ static void drop_refused(struct job *job)
 /* As after a spawner's answer: whether the command was executed is still to be heard. */
 static void resume_job(struct job *job)
 {
-    look_at_job(job);
     if (job->recorded && was_refused(job)) {
         drop_refused(job);
         return;
@@ -192,57 +228,121 @@ static void resume_job(struct job *job)
     job_advance(job);
 }
 
-static void recover_record(struct worker *worker, const struct store_record *record)
+/* --- all of them --------------------------------------------------------------------------------
+ *
+ * Each of these returns a negative errno when there is a shortage, and has changed nothing then.
+ */
+
+/* `outcome`: as it was recorded, which is the job's then; NULL: nothing is known. */
+static int enter(struct worker *worker, struct specification *specification,
+                 struct outcome *outcome, bool recorded)
+{
+    struct job *job = job_new(worker, specification);
+    int r;
+
+    if (!job)
+        return -ENOMEM;
+    if (outcome) {
+        outcome_done(&job->outcome);
+        job->outcome = *outcome;
+        *outcome = (struct outcome){.state = 0};
+        state_init(&job->machine, job_state_rules, HOIST_STATE_COUNT,
+                   MIN(job->outcome.state, (uint32_t)HOIST_STATE_STOPPING), NULL, job);
+    }
+    job->recorded = recorded;
+    r = look_at_job(job);
+    if (r == 0 && !recorded)
+        r = job_record_put(job);
+    if (r < 0) {
+        job_free(job);
+        return r;
+    }
+    resume_job(job);
+    return 0;
+}
+
+/* Its specification is written before anything is started: torn or missing, there is nothing to
+ * adopt. */
+static int specification_unread(struct worker *worker, const struct id *id, struct error *err)
+{
+    bool is_torn = err->code == -EPROTO || err->code == -ENOENT || err->code == -EFBIG;
+
+    if (error_is_shortage(err->code))
+        return err->code;
+    if (!is_torn || job_dir_remove(worker->dir.jobs, id, err) < 0)
+        worker_tell_trouble(worker, NULL, err);
+    return 0;
+}
+
+static int recover_directory(struct worker *worker, const struct id *id, bool recorded)
+{
+    _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
+    struct error err;
+
+    if (job_dir_read_specification(worker->dir.jobs, id, &specification, &err) < 0)
+        return specification_unread(worker, id, &err);
+    return enter(worker, &specification, NULL, recorded);
+}
+
+/* One that doesn't decode is damaged, which is no reason to end its job. */
+static int recover_record(struct worker *worker, const struct store_record *record)
 {
     _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
     struct outcome outcome = {.state = 0};
     struct error err;
-    struct job *job;
+    int r = record_decode(record, &specification, &outcome, &err);
 
-    if (record_decode(record, &specification, &outcome, &err) < 0) {
+    if (r < 0 && !error_is_shortage(r)) {
         worker_tell_trouble(worker, NULL, &err);
-        return;
+        return recover_directory(worker, &record->id, true);
     }
-    job = job_new(worker, &specification);
-    if (!job) {
-        outcome_done(&outcome);
-        return;
-    }
-    outcome_done(&job->outcome);
-    job->outcome = outcome;
-    state_init(&job->machine, job_state_rules, HOIST_STATE_COUNT,
-               MIN(outcome.state, (uint32_t)HOIST_STATE_STOPPING), NULL, job);
-    job->recorded = true;
-    resume_job(job);
+    if (r == 0)
+        r = enter(worker, &specification, &outcome, true);
+    outcome_done(&outcome);
+    return r;
 }
 
-/*
- * Its specification is written before anything is started: torn or missing, there is nothing to
- * adopt. What can't be read for want of memory or descriptors may be whole.
- */
-static void specification_unread(struct worker *worker, const struct id *id, struct error *err)
+static int recover_next(struct worker *worker)
 {
-    bool is_torn = err->code == -EPROTO || err->code == -ENOENT || err->code == -EFBIG;
+    const struct recovery *recovery = &worker->recovery;
+    size_t next = recovery->next;
 
-    if (!is_torn || job_dir_remove(worker->dir.jobs, id, err) < 0)
-        worker_tell_trouble(worker, NULL, err);
+    return next < recovery->living.count
+               ? recover_record(worker, recovery->living.records[next])
+               : recover_directory(worker, &recovery->unrecorded[next - recovery->living.count],
+                                   false);
 }
 
-static void recover_directory(struct worker *worker, const struct id *id)
+static void wait_for_room(struct recovery *recovery, struct worker *worker, int code)
 {
-    _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
     struct error err;
-    struct job *job;
 
-    if (job_dir_read_specification(worker->dir.jobs, id, &specification, &err) < 0) {
-        specification_unread(worker, id, &err);
-        return;
+    error_set(&err, code, "jobs can't be found again yet, and are waited for: %s",
+              strerrordesc_np(-code));
+    if (!recovery->told)
+        worker_tell_trouble(worker, NULL, &err);
+    recovery->told = true;
+    (void)sd_event_source_set_time_relative(recovery->again, SHORTAGE_PAUSE);
+    (void)sd_event_source_set_enabled(recovery->again, SD_EVENT_ONESHOT);
+}
+
+static int recover_more(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct worker *worker = userdata;
+    struct recovery *recovery = &worker->recovery;
+    size_t count = recovery->living.count + recovery->unrecorded_count;
+    int r = 0;
+
+    (void)source, (void)usec;
+    for (; recovery->next < count && r == 0; recovery->next += r == 0)
+        r = recover_next(worker);
+    if (r < 0) {
+        wait_for_room(recovery, worker, r);
+        return 0;
     }
-    job = job_new(worker, &specification);
-    if (job && job_record_put(job) == 0)
-        resume_job(job);
-    else if (job)
-        job_free(job); /* the directory is still there next time */
+    recovery_done(worker);
+    leftovers_look(worker);
+    return 0;
 }
 
 void recovery_step(struct worker *worker)
@@ -255,16 +355,21 @@ void recovery_step(struct worker *worker)
     worker->ready_operation = NULL;
 }
 
-void recovery_begin(struct worker *worker, const struct recovery *recovery,
-                    struct worker_operation *ready)
+int recovery_prepare(struct worker *worker)
 {
+    int r = sd_event_add_time_relative(worker->event, &worker->recovery.again, CLOCK_BOOTTIME, 0,
+                                       USEC_PER_MSEC, recover_more, worker);
+
+    return r < 0 ? r : sd_event_source_set_enabled(worker->recovery.again, SD_EVENT_OFF);
+}
+
+void recovery_begin(struct worker *worker, struct worker_operation *ready)
+{
+    const struct recovery *recovery = &worker->recovery;
+
     worker->ready_operation = ready;
     worker->kept = recovery->directories - recovery->unrecorded_count;
     worker->kept -= MIN(worker->kept, recovery->living.count);
     worker->recovering = 1;
-    for (size_t i = 0; i < recovery->living.count; i++)
-        recover_record(worker, recovery->living.records[i]);
-    for (size_t i = 0; i < recovery->unrecorded_count; i++)
-        recover_directory(worker, &recovery->unrecorded[i]);
-    leftovers_look(worker);
+    (void)recover_more(recovery->again, 0, worker);
 }

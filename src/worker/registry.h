@@ -31,6 +31,17 @@
 
 typedef struct sd_event_source sd_event_source;
 
+/* What was found on disk before the store got its thread (recovery.c). */
+struct recovery {
+    struct store_list living; /* records */
+    struct id *unrecorded;    /* directories without a record */
+    size_t unrecorded_count;
+    size_t directories;
+    size_t next; /* to be entered: records first, then directories */
+    bool told;   /* that something is short */
+    sd_event_source *again;
+};
+
 struct job;
 struct worker_operation;
 struct orphan;
@@ -61,6 +72,7 @@ struct worker {
     bool recovered;               /* operations are allowed */
     bool closing;                 /* answers are dropped */
     unsigned recovering;          /* questions to the spawner before `ready` */
+    struct recovery recovery;
     struct worker_operation *ready_operation;
     /* leftovers.c */
     struct orphan *orphans; /* cgroups of no job, being removed */
@@ -232,21 +244,18 @@ void job_start_advance(struct job *job);
 
 /* --- recovery and retention --- */
 
-/* What was found on disk before the store got its thread. */
-struct recovery {
-    struct store_list living; /* records */
-    struct id *unrecorded;    /* directories without a record */
-    size_t unrecorded_count;
-    size_t directories;
-};
-
-void recovery_done(struct recovery *recovery);
-/* Looks; changes nothing. */
-int recovery_read(struct worker *worker, struct store *store, struct recovery *ret,
-                  struct error *err);
-/* Enters the jobs and begins to remove what belongs to none; op `ready` is answered at its end. */
-void recovery_begin(struct worker *worker, const struct recovery *recovery,
-                    struct worker_operation *ready);
+/* Fills worker->recovery; changes nothing. */
+int recovery_read(struct worker *worker, struct store *store, struct error *err);
+/* What recovery_begin() needs of the event loop. */
+int recovery_prepare(struct worker *worker);
+/*
+ * Enters the jobs, then begins to remove what belongs to none; op `ready` is answered at its end.
+ * Where memory or descriptors are short it waits until there are some: what can't be looked at now
+ * may be alive.
+ */
+void recovery_begin(struct worker *worker, struct worker_operation *ready);
+/* Frees what was read. */
+void recovery_done(struct worker *worker);
 
 /* One of the worker->recovering questions has its answer; behind the last one comes `ready`. */
 void recovery_step(struct worker *worker);

@@ -93,9 +93,9 @@ static int open_store(const char *state_dir, struct store **store, struct store_
 }
 
 /* Nobody is to believe that there never were any jobs. */
-static void tell_empty_records(struct worker *worker, const struct store_open_report *report,
-                               const struct recovery *recovery)
+static void tell_empty_records(struct worker *worker, const struct store_open_report *report)
 {
+    const struct recovery *recovery = &worker->recovery;
     struct error err;
 
     if (report->quarantined[0])
@@ -135,8 +135,7 @@ static int set_up(struct worker *worker, const struct worker_options *options, s
     return state_dir_open(options->state_dir, &worker->dir, err);
 }
 
-static int begin(struct worker *worker, const struct worker_options *options,
-                 const struct recovery *recovery, struct error *err)
+static int begin(struct worker *worker, const struct worker_options *options, struct error *err)
 {
     const struct worker_caller nobody = {.principal = ""};
     struct worker_operation *ready =
@@ -154,16 +153,17 @@ static int begin(struct worker *worker, const struct worker_options *options,
         r = reclaim_begin(worker);
     if (r >= 0)
         r = leftovers_begin(worker);
+    if (r >= 0)
+        r = recovery_prepare(worker);
     if (r < 0)
         return error_set(err, r, "can't use the event loop: %s", strerrordesc_np(-r));
     worker->spawner = options->spawner;
-    recovery_begin(worker, recovery, ready);
+    recovery_begin(worker, ready);
     return 0;
 }
 
 int worker_open(const struct worker_options *options, struct worker **ret, struct error *err)
 {
-    _cleanup_(recovery_done) struct recovery recovery = {.directories = 0};
     _cleanup_store_ struct store *store = options->store;
     _cleanup_(worker_closep) struct worker *worker = worker_new(options);
     struct store_open_report report = {.created = false};
@@ -174,7 +174,7 @@ int worker_open(const struct worker_options *options, struct worker **ret, struc
     if (r == 0 && !store)
         r = open_store(options->state_dir, &store, &report, err);
     if (r == 0)
-        r = recovery_read(worker, store, &recovery, err);
+        r = recovery_read(worker, store, err);
     if (r == 0)
         r = disk_thread_new(&worker->disk, err);
     if (r == 0)
@@ -182,8 +182,8 @@ int worker_open(const struct worker_options *options, struct worker **ret, struc
     if (r < 0)
         return r;
     store = NULL; /* the thread's now */
-    tell_empty_records(worker, &report, &recovery);
-    r = begin(worker, options, &recovery, err);
+    tell_empty_records(worker, &report);
+    r = begin(worker, options, err);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(worker);
@@ -207,6 +207,7 @@ struct worker *worker_close(struct worker *worker)
     store_thread_free(worker->store);
     reclaim_forget(worker);
     leftovers_forget(worker);
+    recovery_done(worker);
     while (worker->operations)
         operation_free(worker->operations);
     while (worker->jobs)

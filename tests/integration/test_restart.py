@@ -202,6 +202,20 @@ def test_the_command_line_says_how_to_go_on_when_it_is_cut(own, alice, probe):
     assert own.cli("alice")("logs", "-f", "--offset", "6", job.name, check=0).stdout == "got signal 10\nbye\n"
 
 
+def test_an_agent_that_is_short_of_descriptors_waits_for_its_jobs(own, alice, probe):
+    """Who can't be looked at may be alive: nobody is ended for want of a descriptor."""
+    jobs = [ready(alice, alice.start(probe, "out", "ready", ",", "await", "10", ",", "exit", "6")) for _ in range(2)]
+    with faults.injected(own.launcher_pid, "pidfd_open:error=EMFILE:when=1..3"):
+        own.kill_hoistd()
+        own.wait_log("can't be found again yet, and are waited for: Too many open files")
+        client = own.client("alice")
+        found = [client.jobs.GetJob(name=job.name) for job in jobs]
+    assert [(word("JobState", job.state), job.pid) for job in found] == [("RUNNING", job.pid) for job in jobs]
+    for job in jobs:
+        client.jobs.SignalJob(name=job.name, signal="USR1")
+        assert ending(client.wait(job)) == ("FAILED", "EXITED", 6, 0)
+
+
 def test_a_job_without_a_record_is_adopted_and_one_without_its_job_is_lost(own, alice, probe):
     waits = ["out", "ready", ",", "await", "10", ","]
     adopted = ready(alice, alice.start(probe, *waits, "exit", "5", display_name="kept"))

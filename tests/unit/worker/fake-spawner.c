@@ -261,6 +261,10 @@ static int fake_reopen(struct spawner *spawner, pid_t pid, uint64_t start_time, 
 {
     struct fake_host *host = fake(spawner)->host;
 
+    if (host->short_of > 0) {
+        host->short_of--;
+        return -EMFILE;
+    }
     for (unsigned i = 0; i < host->count; i++) {
         if (host->inits[i].pid != pid || start_time != 7 || host->inits[i].life < 0)
             continue;

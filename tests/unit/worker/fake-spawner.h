@@ -40,8 +40,9 @@ struct fake_host {
 
     enum spawn_failure failure; /* of the next Spawn */
     int failure_code;
-    bool hold_spawn; /* no answer to Spawn until fake_answer() */
-    unsigned busy;   /* so many Removes are answered BUSY */
+    bool hold_spawn;   /* no answer to Spawn until fake_answer() */
+    unsigned busy;     /* so many Removes are answered BUSY */
+    unsigned short_of; /* so many looks for a process fail for want of descriptors */
     struct cgroup_usage usage;
     struct hoist_blocked_task blocked; /* pid 0: none */
     struct spawn_room room;            /* of its next spawner */

@@ -42,6 +42,69 @@ static void test_living_job_is_found_again(void **state)
     assert_int_equal(fixture->host.spawns, 1);
 }
 
+/* Not being able to look says nothing of the job: nothing is removed meanwhile, and all is told
+ * once. */
+static void test_shortage_ends_no_job(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX], other[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    (void)fixture_start(fixture, other);
+    fixture->host.short_of = 3;
+    fixture_reopen(fixture);
+    assert_int_equal(fixture->host.short_of, 0);
+    assert_int_equal(fixture->troubles, 1);
+    job = fixture_get(fixture, other);
+    assert_int_equal(job->state, HOIST_STATE_RUNNING);
+    job_info_free(job);
+    job = fixture_get(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_RUNNING);
+    job_info_free(job);
+    assert_true(init->grouped);
+}
+
+static void damage_records(struct fixture *fixture)
+{
+    _cleanup_store_list_ struct store_list list = {.count = 0};
+    const struct store_filter all = {.live_only = true};
+    struct store_open_report report;
+    struct store_record record;
+    _cleanup_store_ struct store *store = NULL;
+    char path[128], damage = '\xff';
+
+    snprintf(path, sizeof(path), "%s/jobs.db", fixture->dir);
+    assert_int_equal(store_open_sqlite(path, &store, &report, NULL), 0);
+    assert_int_equal(store_list(store, &all, &list, NULL), 0);
+    assert_int_equal(list.count, 1);
+    record = *list.records[0];
+    record.outcome = &damage;
+    record.outcome_size = sizeof(damage);
+    assert_int_equal(store_update(store, &record, NULL), 0);
+}
+
+static void test_damaged_record_ends_no_job(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    fixture_close(fixture);
+    damage_records(fixture);
+    fixture_open(fixture);
+    assert_int_equal(fixture->troubles, 1);
+    job = fixture_wait_running(fixture, id);
+    assert_int_equal(job->pid, init->pid);
+    job_info_free(job);
+    fake_says_exit(init, CLD_EXITED, 6, 0);
+    fake_dies(init);
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->exit_code, 6);
+    job_info_free(job);
+}
+
 static void test_job_that_ended_meanwhile_tells_its_exit(void **state)
 {
     struct fixture *fixture = *state;
@@ -360,7 +423,7 @@ static void test_torn_directory_is_removed(void **state)
     assert_int_equal(fixture_directories(fixture), 0);
 }
 
-/* EISDIR stands for EMFILE, ENOMEM, EIO: nothing that says that the job is no more. */
+/* EISDIR stands for EIO: nothing that says that the job is no more. */
 static void test_directory_that_can_not_be_read_stays(void **state)
 {
     struct fixture *fixture = *state;
@@ -578,6 +641,8 @@ int main(void)
     cmocka_unit_test_setup_teardown(test, fixture_setup_on_disk, fixture_teardown)
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(test_living_job_is_found_again),
+        WITH_FIXTURE(test_shortage_ends_no_job),
+        WITH_FIXTURE(test_damaged_record_ends_no_job),
         WITH_FIXTURE(test_job_that_ended_meanwhile_tells_its_exit),
         WITH_FIXTURE(test_job_that_was_killed_meanwhile_is_lost),
         WITH_FIXTURE(test_job_of_an_earlier_boot_is_lost),
