@@ -326,6 +326,7 @@ static void output_changed(void *userdata)
 {
     struct output_source *source = userdata;
 
+    output_reader_changed(source->reader);
     grpc_call_resume(source->grpc);
 }
 
@@ -341,9 +342,12 @@ static void timer_elapsed(void *arg)
 static int output_source_follow(struct output_source *source)
 {
     struct grpc_thread *thread = grpc_call_thread(source->grpc);
+    int r = output_watch_follow(grpc_thread_user(thread), output_reader_index_fd(source->reader),
+                                output_changed, source, &source->follower);
 
-    return output_watch_follow(grpc_thread_user(thread), output_reader_index_fd(source->reader),
-                               output_changed, source, &source->follower);
+    if (r == 0)
+        output_reader_follow(source->reader);
+    return r;
 }
 
 static int output_source_open(struct output_source *source, struct error *err)

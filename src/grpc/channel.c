@@ -79,8 +79,17 @@ static void receive(struct grpc_channel *channel)
         channel->pinged = 0;
         if (client_session_receive(channel->session, data, (size_t)n, channel->heard) < 0)
             die_of_session(channel);
+        else if (tls_session_is_drained(channel->tls_session))
+            return;
     }
     channel->has_more = budget == 0;
+}
+
+static bool wants_to_write(const struct grpc_channel *channel)
+{
+    return buffer_size(&channel->session->http2.out) > 0 ||
+           tls_session_unsent(channel->tls_session) > 0 ||
+           nghttp2_session_want_write(channel->session->http2.session);
 }
 
 /* A failed write is left to the next read, which may bring the alert that says why. */
@@ -122,13 +131,12 @@ static void keep_alive(struct grpc_channel *channel)
 
 int grpc_channel_dispatch(struct grpc_channel *channel, struct error *err)
 {
-    if (!channel->is_dead)
-        send_all(channel);
+    /* Reading comes first: who follows a live job waits for nothing else. */
     if (!channel->is_dead)
         receive(channel);
     if (!channel->is_dead)
         keep_alive(channel);
-    if (!channel->is_dead)
+    if (!channel->is_dead && wants_to_write(channel))
         send_all(channel);
     if (!channel->is_dead && http2_is_done(&channel->session->http2))
         die(channel, -ECONNRESET, "the server closed the connection");
@@ -145,12 +153,8 @@ int grpc_channel_fd(const struct grpc_channel *channel)
 
 short grpc_channel_events(const struct grpc_channel *channel)
 {
-    bool is_writing = buffer_size(&channel->session->http2.out) > 0 ||
-                      tls_session_unsent(channel->tls_session) > 0 ||
-                      nghttp2_session_want_write(channel->session->http2.session);
-
     return (short)((http2_wants_input(&channel->session->http2) ? POLLIN : 0) |
-                   (is_writing ? POLLOUT : 0));
+                   (wants_to_write(channel) ? POLLOUT : 0));
 }
 
 usec_t grpc_channel_timeout(const struct grpc_channel *channel)

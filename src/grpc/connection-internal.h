@@ -42,17 +42,18 @@ struct connection {
 
     bool may_read;
     bool may_write;
-    size_t unsent;   /* encrypted bytes that waited after the last turn */
-    size_t lingered; /* bytes dropped */
-    usec_t began;    /* the present state */
-    usec_t heard;    /* last byte from the peer */
-    usec_t pinged;   /* 0: no PING is out */
-    usec_t moved;    /* last byte that the socket took, or nothing was to be sent */
-    usec_t idle;     /* since when no call is under way */
-    usec_t expires;  /* its certificate; clock_boot() */
-    usec_t refused;  /* since when it may call nothing, if `refusal` says so */
-    usec_t drained;  /* when draining began; 0: it hasn't */
-    bool drain_over; /* its deadline has come: no call goes on */
+    bool has_hung_up; /* the peer sends no more: its end has to be read, and no event tells again */
+    size_t unsent;    /* encrypted bytes that waited after the last turn */
+    size_t lingered;  /* bytes dropped */
+    usec_t began;     /* the present state */
+    usec_t heard;     /* last byte from the peer */
+    usec_t pinged;    /* 0: no PING is out */
+    usec_t moved;     /* last byte that the socket took, or nothing was to be sent */
+    usec_t idle;      /* since when no call is under way */
+    usec_t expires;   /* its certificate; clock_boot() */
+    usec_t refused;   /* since when it may call nothing, if `refusal` says so */
+    usec_t drained;   /* when draining began; 0: it hasn't */
+    bool drain_over;  /* its deadline has come: no call goes on */
 };
 
 /* The edge is legal or the caller has a bug. */

@@ -53,6 +53,13 @@ static bool write_some(struct connection *connection, size_t *budget)
     return true;
 }
 
+/* Whatever wants to be written is written before it is flushed; asking costs less than looking. */
+static bool has_more(const struct connection *connection)
+{
+    return buffer_size(&connection->session->http2.out) > 0 ||
+           nghttp2_session_want_write(connection->session->http2.session);
+}
+
 static void flush(struct connection *connection)
 {
     int r = connection->may_write ? tls_session_flush(connection->tls_session, NULL) : -EAGAIN;
@@ -80,7 +87,7 @@ static void write_all(struct connection *connection)
 {
     size_t budget = GRPC_TURN_WRITE_BYTES;
 
-    while (budget > 0 && write_some(connection, &budget))
+    while (budget > 0 && write_some(connection, &budget) && has_more(connection))
         ;
     if (connection_is(connection, CONNECTION_GONE))
         return;
@@ -137,6 +144,8 @@ static void read_all(struct connection *connection)
         else {
             budget -= MIN(budget, (size_t)n);
             take_input(connection, buffer, (size_t)n);
+            connection->may_read =
+                connection->has_hung_up || !tls_session_is_drained(connection->tls_session);
         }
     }
 }

@@ -4,7 +4,9 @@
  * A connection lives in turns: epoll or a timer queues it, its turn reads what there is (within a
  * budget), lets the session answer, writes as much as the socket takes, and sets one timer for
  * whatever it waits for next. Epoll is edge-triggered: `may_read` and `may_write` remember the
- * edges until a call says EAGAIN.
+ * edges until a call says EAGAIN, or a read gets less than it asked for. The latter says nothing of
+ * the stream's end, which may lie behind those bytes without an edge of its own: it is read for
+ * once an edge has told of it.
  *
  * The end is not a plain close: a close with unread bytes in the socket makes the kernel send a
  * reset that overtakes the alert or GOAWAY which says why. So the sending side is shut down, and
@@ -76,6 +78,8 @@ static void on_event(int fd, uint32_t events, void *arg)
     (void)fd;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         connection->may_read = true;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        connection->has_hung_up = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
         connection->may_write = true;
     thread_queue(connection->host->thread, &connection->task);

@@ -34,6 +34,7 @@ struct tls_socket {
     uint64_t received; /* encrypted bytes read */
     uint64_t allowed;  /* encrypted bytes that may be read by now, see tls_socket_allow() */
     int failure;       /* negative errno of the last read(2) or write(2) that failed, or 0 */
+    bool drained;      /* the last read(2) got less than it asked for */
     bool ended;        /* the peer closed its side */
     bool flooded;      /* it sent more than `allowed` */
 };

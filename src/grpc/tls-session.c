@@ -303,6 +303,11 @@ ssize_t tls_session_read(struct tls_session *session, void *data, size_t size, s
     return result;
 }
 
+bool tls_session_is_drained(const struct tls_session *session)
+{
+    return session->socket.drained && SSL_has_pending(session->ssl) == 0;
+}
+
 /* How much plaintext fits: up to the gather buffer's end, rounded up to a whole record. */
 static size_t session_room(const struct tls_session *session)
 {

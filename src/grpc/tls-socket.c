@@ -82,6 +82,7 @@ static int socket_bio_read(BIO *bio, char *data, size_t size, size_t *ret)
     do
         got = recv(socket->fd, data, size, 0);
     while (got < 0 && errno == EINTR);
+    socket->drained = got < (ssize_t)size;
     if (got > 0) {
         socket->received += (uint64_t)got;
         *ret = (size_t)got;

@@ -147,6 +147,7 @@ int tls_context_new_client(const struct tls_client_options *options, struct tls_
     r = tls_material_add_authorities(context->ssl, options->ca, err);
     if (r < 0)
         return r;
+    SSL_CTX_clear_mode(context->ssl, SSL_MODE_RELEASE_BUFFERS); /* one connection: nothing to save */
     SSL_CTX_set_default_read_buffer_len(context->ssl, CLIENT_READ_BUFFER_SIZE);
     if (SSL_CTX_set_purpose(context->ssl, X509_PURPOSE_SSL_SERVER) != 1 ||
         SSL_CTX_set_alpn_protos(context->ssl, alpn_h2, sizeof(alpn_h2)) != 0)

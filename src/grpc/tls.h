@@ -118,6 +118,13 @@ bool tls_session_has_h2(const struct tls_session *session);
 ssize_t tls_session_read(struct tls_session *session, void *data, size_t size, struct error *err);
 
 /*
+ * The socket had no more at the last read, and nothing lies inside: until poll(2) says otherwise
+ * the next tls_session_read() would be -EAGAIN. Spares a system call for each small message;
+ * epoll(7) allows that with EPOLLET too.
+ */
+bool tls_session_is_drained(const struct tls_session *session);
+
+/*
  * Encrypts into the session's gather buffer and returns how many bytes it took (> 0, may be fewer
  * than `size`), or -EAGAIN when it is full and the socket is too. The socket is written to (one
  * write(2) for about TLS_GATHER_MAX bytes) when the buffer is full; whoever has nothing more to

@@ -41,6 +41,8 @@ struct output_reader {
     uint64_t cache_first; /* number of cache[0] */
     unsigned cache_count;
     bool cache_open; /* the last one may have grown since it was read */
+    bool is_told;    /* of changes to the index; */
+    bool has_news;   /* there may have been one since it was looked at */
 
     /* CRC of the entry at `position` from its first byte to `offset`, if all of that was read. */
     uint32_t entry_crc;
@@ -85,6 +87,17 @@ void output_reader_start(struct output_reader *reader, uint64_t offset, usec_t s
 void output_reader_end(struct output_reader *reader, usec_t until)
 {
     reader->until = until;
+}
+
+void output_reader_follow(struct output_reader *reader)
+{
+    assert(!reader->placed);
+    reader->is_told = true;
+}
+
+void output_reader_changed(struct output_reader *reader)
+{
+    reader->has_news = true;
 }
 
 struct output_reader *output_reader_close(struct output_reader *reader)
@@ -172,6 +185,25 @@ static bool reader_entry_is_open(const struct output_reader *reader,
     return reader->cache_open && entry == &reader->cache[reader->cache_count - 1];
 }
 
+/* All that is known of the index was given out. */
+static bool reader_is_used_up(const struct output_reader *reader, const struct output_entry *entry)
+{
+    return !entry || (reader_entry_is_open(reader, entry) && entry->end <= reader->offset);
+}
+
+/*
+ * Whoever is told of changes needn't look again behind what was the last entry when he looked: a
+ * second look at each line of a live job would double the time until it is sent. No change is
+ * missed, for the news is forgotten before the look begins: what is written before the look is
+ * seen by it; what is written later is told later, since the kernel queues the event after the
+ * write and the watch, which was set before the first look, hands it on after this look.
+ */
+static bool reader_knows_the_end(const struct output_reader *reader,
+                                 const struct output_entry *entry)
+{
+    return entry && reader->is_told && !reader->has_news;
+}
+
 /*
  * The entry at `position`, read afresh if what is known of it was used up. NULL: there is none yet,
  * or nothing new in it.
@@ -182,7 +214,10 @@ static int reader_entry(struct output_reader *reader, bool nowait, const struct 
     const struct output_entry *entry = reader_cached(reader);
     int r;
 
-    if (!entry || (reader_entry_is_open(reader, entry) && entry->end <= reader->offset)) {
+    if (reader_is_used_up(reader, entry) && reader_knows_the_end(reader, entry)) {
+        entry = NULL;
+    } else if (reader_is_used_up(reader, entry)) {
+        reader->has_news = false;
         r = output_index_read(reader->files.index, nowait, reader->position, reader->cache,
                               READER_CACHE, &reader->cache_count, &reader->cache_open, err);
         if (r < 0) {
@@ -191,7 +226,7 @@ static int reader_entry(struct output_reader *reader, bool nowait, const struct 
         }
         reader->cache_first = reader->position;
         entry = reader_cached(reader);
-        if (entry && reader_entry_is_open(reader, entry) && entry->end <= reader->offset)
+        if (reader_is_used_up(reader, entry))
             entry = NULL;
     }
     *ret = entry;

@@ -50,6 +50,16 @@ void output_reader_start(struct output_reader *reader, uint64_t offset, usec_t s
 /* Ends before the first entry, of whatever stream, that is later than `until` (wall). */
 void output_reader_end(struct output_reader *reader, usec_t until);
 
+/*
+ * From now on somebody calls output_reader_changed() whenever the index may have changed
+ * (output_watch_follow()): what isn't told isn't looked for. Call it when the watch is set, before
+ * the first output_reader_next().
+ */
+void output_reader_follow(struct output_reader *reader);
+
+/* The index may have changed since the last output_reader_next(). */
+void output_reader_changed(struct output_reader *reader);
+
 /* Closes the descriptors; accepts NULL; returns NULL. */
 struct output_reader *output_reader_close(struct output_reader *reader);
 static inline void output_reader_closep(struct output_reader **reader)

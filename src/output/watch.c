@@ -24,6 +24,9 @@
  * instance holds both, so that the owner has one descriptor to care for.
  */
 
+/* Read at a time. Files are watched, not folders, so that no event has a name. */
+#define EVENTS_SIZE (64 * sizeof(struct inotify_event))
+
 struct follower_list {
     struct output_follower *first;
 };
@@ -52,6 +55,7 @@ struct output_watch {
     size_t polled_count;
     struct output_follower *cursor; /* whom dispatching calls next; moved on when that one leaves */
     int trouble;
+    _Alignas(struct inotify_event) char events[EVENTS_SIZE]; /* not on the stack: cleared there */
 };
 
 static void follower_link(struct follower_list *list, struct output_follower *follower)
@@ -221,12 +225,11 @@ static void watch_handle(struct output_watch *watch, const struct inotify_event 
 
 static int watch_dispatch_inotify(struct output_watch *watch)
 {
-    _Alignas(struct inotify_event) char bytes[4096];
-    ssize_t n = read(watch->inotify_fd, bytes, sizeof(bytes));
+    ssize_t n = read(watch->inotify_fd, watch->events, sizeof(watch->events));
 
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-    for (const char *at = bytes; at < bytes + n;) {
+    for (const char *at = watch->events; at < watch->events + n;) {
         const struct inotify_event *event = (const void *)at;
 
         at += sizeof(*event) + event->len;

@@ -308,6 +308,61 @@ static void test_lost_connection_closes_its_calls(void **state)
     grpc_channel_free(channel);
 }
 
+static struct grpc_thread *only_thread;
+
+static int note_only_thread(struct grpc_thread *thread, void *arg)
+{
+    only_thread = thread;
+    return 0;
+}
+
+static void wait_for_byte(struct grpc_thread *thread, void *arg)
+{
+    const int *fd = arg;
+    char byte;
+
+    assert_int_equal(read(*fd, &byte, 1), 1);
+}
+
+/* One edge tells of the last bytes and of the end behind them: reading fewer bytes than were asked
+ * for must not pass for all there is. */
+static void test_end_behind_the_last_bytes_is_seen(void **state)
+{
+    struct grpc_handlers handlers = echo_handlers;
+    struct grpc_server_options options = {
+        .listen_fd = echo.listen_fd,
+        .threads = 1,
+        .tls = server_tls,
+        .methods = echo_methods,
+        .method_count = _ECHO_MAX,
+        .handlers = &handlers,
+        .arg = &echo,
+    };
+    struct grpc_client_call *calls[2];
+    struct grpc_channel *channel;
+    struct error err;
+    int fds[2];
+
+    handlers.thread_start = note_only_thread;
+    echo.server = grpc_server_free(echo.server);
+    assert_int_equal(grpc_server_new(&options, &echo.server, &err), 0);
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    channel = connect_channel();
+    calls[0] = start_call(channel, "/test.Echo/Silent", "");
+    wait_until(atomic_load(&echo.requests) == 1);
+    assert_int_equal(grpc_thread_post(only_thread, wait_for_byte, &fds[0]), 0);
+    calls[1] = start_call(channel, "/test.Echo/Silent", "");
+    assert_int_equal(shutdown(grpc_channel_fd(channel), SHUT_WR), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    wait_until(atomic_load(&echo.closed) == 2);
+    for (unsigned i = 0; i < ARRAY_SIZE(calls); i++)
+        grpc_client_call_free(calls[i]);
+    grpc_channel_free(channel);
+    echo.server = grpc_server_free(echo.server); /* before `handlers` is gone */
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void test_server_end_makes_calls_unavailable(void **state)
 {
     _cleanup_(grpc_channel_freep) struct grpc_channel *channel = connect_channel();
@@ -700,6 +755,7 @@ int main(void)
         on_server(test_stream_hands_out_messages_before_its_error),
         on_server(test_cancel_reaches_the_server),
         on_server(test_lost_connection_closes_its_calls),
+        on_server(test_end_behind_the_last_bytes_is_seen),
         on_server(test_server_end_makes_calls_unavailable),
         on_server(test_slow_readers_do_not_stop_each_other),
         on_server(test_set_tls_ends_the_calls_of_the_revoked),

@@ -218,9 +218,11 @@ struct race {
     const char *trouble;
 };
 
-static void race_ignore(void *userdata)
+static void race_changed(void *userdata)
 {
-    (void)userdata; /* that somebody was called is enough */
+    const struct race *race = userdata;
+
+    output_reader_changed(race->reader);
 }
 
 /* Reads to the end, asleep while there is nothing; a change that isn't told leaves it asleep. */
@@ -254,11 +256,13 @@ static void *race_main(void *userdata)
     struct output_watch *watch = NULL;
 
     if (output_watch_new(&watch, NULL) < 0 ||
-        output_watch_follow(watch, output_reader_index_fd(race->reader), race_ignore, NULL,
+        output_watch_follow(watch, output_reader_index_fd(race->reader), race_changed, race,
                             &follower) < 0)
         race->trouble = "no watch";
-    else
+    if (!race->trouble) {
+        output_reader_follow(race->reader);
         race->trouble = race_read_all(race->reader, watch);
+    }
     output_follower_leave(follower);
     output_watch_free(watch);
     return NULL;

@@ -209,6 +209,32 @@ static void test_output_reader_next_follows_an_entry_that_grows(void **unused)
     fixture_end(&fixture);
 }
 
+/* Who is told of changes looks when he was told, and not before: each line is looked up once. */
+static void test_output_reader_follow_looks_when_told(void **unused)
+{
+    struct fixture fixture;
+    struct output_reader *reader;
+
+    (void)unused;
+    fixture_begin(&fixture, false);
+    reader = fixture_reader(&fixture, 0, OUTPUT_STREAMS_ALL, 0);
+    output_reader_follow(reader);
+    expect_result(reader, OUTPUT_AT_END);
+    fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "ab", 2, 1);
+    output_reader_changed(reader);
+    expect_chunk(reader, "ab");
+    fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "cd", 2, 2);
+    expect_result(reader, OUTPUT_AT_END);
+    output_reader_changed(reader);
+    fixture_append(&fixture, OUTPUT_STREAM_STDERR, "!", 1, 2);
+    assert_int_equal(output_writer_finish(&fixture.writer, 3), 0);
+    expect_chunk(reader, "cd");
+    expect_chunk(reader, "!");
+    expect_result(reader, OUTPUT_COMPLETE);
+    output_reader_close(reader);
+    fixture_end(&fixture);
+}
+
 static void test_output_reader_next_refuses_an_offset_behind_the_end(void **unused)
 {
     struct fixture fixture;
@@ -400,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_output_reader_end_ends_before_the_first_later_entry),
         cmocka_unit_test(test_output_reader_start_waits_for_the_first_entry_of_a_time),
         cmocka_unit_test(test_output_reader_next_follows_an_entry_that_grows),
+        cmocka_unit_test(test_output_reader_follow_looks_when_told),
         cmocka_unit_test(test_output_reader_next_refuses_an_offset_behind_the_end),
         cmocka_unit_test(test_output_reader_next_takes_a_torn_last_entry_for_not_there_yet),
         cmocka_unit_test(test_output_reader_next_reports_damage_of_the_index),
