@@ -88,7 +88,7 @@ static void places_done(struct places *places)
 
 static void places_add(struct places *places, const char *path, unsigned access)
 {
-    places->list[places->count++] = (struct landlock_place){path, access};
+    places->list[places->count++] = (struct landlock_place){.path = path, .access = access};
 }
 
 /* The directory that holds `path` (taken; NULL: no memory). */
@@ -128,8 +128,7 @@ static int places_add_file(struct places *places, const char *path)
     return r;
 }
 
-static int places_fill(struct places *places, const struct config *config, const char *cgroup_mount,
-                       struct error *err)
+static int places_fill(struct places *places, const struct config *config, struct error *err)
 {
     const char *const files[] = {
         config->file,          config->tls_cert, config->tls_key, config->tls_key_passphrase_file,
@@ -139,8 +138,6 @@ static int places_fill(struct places *places, const struct config *config, const
     places_add(places, config->state_dir, LANDLOCK_READ | LANDLOCK_WRITE);
     places_add(places, "/proc", LANDLOCK_READ); /* start times of hoist-init's */
     places_add(places, "/dev/null", LANDLOCK_READ);
-    if (cgroup_mount[0])
-        places_add(places, cgroup_mount, LANDLOCK_READ);
 #if IS_SANITIZED
     places_add(places, "/", LANDLOCK_READ); /* reports name functions and lines */
 #endif
@@ -178,7 +175,7 @@ static int confine_to_root(const struct places *places, bool *ret_own, struct er
 }
 
 /* The version of the kernel's Landlock, 0 without, or a negative errno. */
-static int confine_files(const struct config *config, const char *cgroup_mount, bool *ret_own_root,
+static int confine_files(const struct config *config, int cgroups, bool *ret_own_root,
                          struct error *err)
 {
     _cleanup_(places_done) struct places places = {.count = 0};
@@ -187,10 +184,15 @@ static int confine_files(const struct config *config, const char *cgroup_mount, 
     if (mkdir(config->state_dir, 0700) < 0 && errno != EEXIST)
         return error_set(err, -errno, "can't make the state directory %s: %s", config->state_dir,
                          strerror(errno));
-    r = places_fill(&places, config, cgroup_mount, err);
+    r = places_fill(&places, config, err);
     if (r >= 0 && state_is_ours(config))
         r = confine_to_root(&places, ret_own_root, err);
-    return r < 0 ? r : landlock_confine(places.list, places.count, err);
+    if (r < 0)
+        return r;
+    if (cgroups >= 0) /* behind those that the root is made of: it is in no place of it */
+        places.list[places.count++] =
+            (struct landlock_place){.fd = cgroups, .access = LANDLOCK_READ};
+    return landlock_confine(places.list, places.count, err);
 }
 
 static int confine_to_calls(struct error *err)
@@ -201,10 +203,10 @@ static int confine_to_calls(struct error *err)
     return r < 0 ? r : syscall_filter_install(&filter, err);
 }
 
-int confine_to_serving(const struct config *config, const char *cgroup_mount, struct error *err)
+int confine_to_serving(const struct config *config, int cgroups, struct error *err)
 {
     bool own_root = false;
-    int landlock = confine_files(config, cgroup_mount, &own_root, err), r;
+    int landlock = confine_files(config, cgroups, &own_root, err), r;
 
     if (landlock < 0)
         return landlock;

@@ -17,15 +17,15 @@ struct error;
 int confine_self(struct error *err);
 
 /*
- * Once it has its configuration, keys, and the launcher's two sockets, and before its first other
- * thread: of the file system the state directory is left to it, and for reading the directories of
- * its configuration and certificates (they are loaded anew), /proc and the cgroups at
- * `cgroup_mount` ("": none); of the system calls those that serving needs. The state directory is
- * made unless it is there.
+ * Once it has its configuration, keys, the launcher's two sockets and the jobs' cgroup root
+ * (`cgroups`, FD_NONE: none), and before its first other thread: of the file system the state
+ * directory is left to it, and for reading the directories of its configuration and certificates
+ * (they are loaded anew), /proc and that root; of the system calls those that serving needs. The
+ * state directory is made unless it is there.
  *
  * A kernel without Landlock leaves it the file system, and the log says so.
  */
-int confine_to_serving(const struct config *config, const char *cgroup_mount, struct error *err);
+int confine_to_serving(const struct config *config, int cgroups, struct error *err);
 
 /* Once all threads run: no other may start. */
 int confine_threads(struct error *err);

@@ -56,6 +56,7 @@ struct program {
     struct spawner *spawner;
     struct tls_context *tls;
     int listen_fd;
+    int cgroups; /* the jobs' cgroup root until the spawner has it */
     uint16_t port;
     sd_event_source *drained;
     bool stopping_jobs; /* they were asked to stop, and not all have ended */
@@ -178,6 +179,15 @@ static void program_launcher_gone(const struct error *err, void *owner)
 
     log_error("hoist-launcher: %s", err->text);
     program_shut_down(program, "hoist-launcher is gone", false, EXIT_FAILURE);
+}
+
+/* Until then jobs can be started and stopped; what they use can't be told. */
+static void program_shut_out(void *owner)
+{
+    program_shut_down(owner,
+                      "the jobs' cgroups were made anew, and Landlock lets only a new hoistd read "
+                      "them",
+                      false, EXIT_SUCCESS);
 }
 
 /* ---- reload ---- */
@@ -316,6 +326,7 @@ static int program_open_worker(struct program *program, struct error *err)
     const bool rootless = agent->launcher.rootless;
     const struct worker_options options = {
         .state_dir = agent->config.state_dir,
+        .boot_id = &agent->launcher.boot_id,
         .event = agent->event,
         .spawner = program->spawner,
         .uid_low = rootless ? 0 : agent->launcher.job_uid_min,
@@ -384,7 +395,7 @@ static int program_meet_launcher(struct program *program, struct error *err)
     if (r < 0)
         return r;
     fd = FD_NONE; /* taken */
-    r = startup_hello(program->client, &program->agent.launcher, err);
+    r = startup_hello(program->client, &program->agent.launcher, &program->cgroups, err);
     if (r < 0)
         return r;
     r = startup_check_profiles(&program->agent.config.classes, &program->agent.launcher, err);
@@ -397,6 +408,11 @@ static int program_meet_launcher(struct program *program, struct error *err)
 
 static int program_start(struct program *program, struct error *err)
 {
+    const struct spawner_launcher_events events = {
+        .gone = program_launcher_gone,
+        .shut_out = program_shut_out,
+        .userdata = program,
+    };
     int r = program_make_loop(program, err);
 
     if (r == 0)
@@ -404,11 +420,14 @@ static int program_start(struct program *program, struct error *err)
     if (r == 0)
         doctor_at_start(&program->agent.config, &program->agent.launcher);
     if (r == 0)
-        r = confine_to_serving(&program->agent.config, program->agent.launcher.cgroup_mount, err);
+        r = confine_to_serving(&program->agent.config, program->cgroups, err);
     if (r == 0)
         r = spawner_launcher_new(program->agent.event, program->client, &program->agent.launcher,
-                                 program_launcher_gone, program, &program->spawner, err);
-    return r < 0 ? r : program_open_worker(program, err);
+                                 program->cgroups, &events, &program->spawner, err);
+    if (r < 0)
+        return r;
+    program->cgroups = FD_NONE; /* taken */
+    return program_open_worker(program, err);
 }
 
 static void program_done(struct program *program)
@@ -424,6 +443,7 @@ static void program_done(struct program *program)
     spawner_free(program->spawner);
     launcher_client_free(program->client);
     fd_close(program->listen_fd);
+    fd_close(program->cgroups);
     tls_context_unref(program->tls);
     sd_event_unref(agent->event);
     config_done(&agent->config);
@@ -469,7 +489,7 @@ static int program_configure(struct program *program, struct error *err)
 
 int main(int argc, char **argv)
 {
-    struct program program = {.argc = argc, .argv = argv, .listen_fd = FD_NONE};
+    struct program program = {.argc = argc, .argv = argv, .listen_fd = FD_NONE, .cgroups = FD_NONE};
     enum config_request request;
     struct error err;
     int status;

@@ -76,25 +76,31 @@ static int answer_wait(struct answer **answer, struct launcher_client *client, s
     return 0;
 }
 
-static void hello_done(const struct launcher_hello *hello, const struct error *err, void *owner)
+static void hello_done(const struct launcher_hello *hello, int *cgroups, const struct error *err,
+                       void *owner)
 {
     struct answer *answer = owner;
 
-    if (!err)
+    if (!err) {
         answer->hello = *hello;
+        answer->fd = TAKE_FD(*cgroups);
+    }
     answer_note(answer, err);
 }
 
-int startup_hello(struct launcher_client *client, struct launcher_hello *ret, struct error *err)
+int startup_hello(struct launcher_client *client, struct launcher_hello *ret, int *ret_cgroups,
+                  struct error *err)
 {
     _cleanup_answer_ struct answer *answer = answer_new(err);
     int r = answer ? launcher_client_hello(client, hello_done, answer, err) : -ENOMEM;
 
     if (r == 0)
         r = answer_wait(&answer, client, err);
-    if (r == 0)
-        *ret = answer->hello;
-    return r;
+    if (r < 0)
+        return r;
+    *ret = answer->hello;
+    *ret_cgroups = TAKE_FD(answer->fd);
+    return 0;
 }
 
 static bool has_profile(const struct launcher_hello *launcher, const char *name)

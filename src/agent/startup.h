@@ -16,8 +16,10 @@ struct config_address;
 
 #define STARTUP_PATIENCE (UINT64_C(10) * 1000 * 1000) /* usec */
 
-/* What the launcher says of itself and of the host. */
-int startup_hello(struct launcher_client *client, struct launcher_hello *ret, struct error *err);
+/* What the launcher says of itself and of the host, and the jobs' cgroup root to read from, which
+ * is the caller's (FD_NONE: none). */
+int startup_hello(struct launcher_client *client, struct launcher_hello *ret, int *ret_cgroups,
+                  struct error *err);
 
 /* The listening socket, which is the caller's, and the real port (the one asked for may be 0). */
 int startup_listen(struct launcher_client *client, const struct config_address *address,

@@ -13,7 +13,6 @@
 #include "launcher/ceilings.h"
 #include "launcher/job-files.h"
 #include "launcher/notify.h"
-#include "linux/cgroup-tree.h"
 #include "spawn/spawn.h"
 
 /* --- Hello ----------------------------------------------------------------------------------- */
@@ -24,24 +23,6 @@ static int put_text(char *ret, size_t room, const char *text, const char *what, 
         return error_set(err, -ENAMETOOLONG, "%s is longer than %zu bytes", what, room - 1);
     memcpy(ret, text, strlen(text) + 1);
     return 0;
-}
-
-static int facts_of_cgroups(struct launcher *launcher, struct error *err)
-{
-    _cleanup_cgroup_tree_ struct cgroup_tree tree = CGROUP_TREE_NULL;
-    struct launcher_hello *facts = &launcher->facts;
-    int r =
-        put_text(facts->cgroup_root, sizeof(facts->cgroup_root),
-                 spawn_context_cgroup_root(launcher->spawn), "the path of the cgroup root", err);
-
-    /* Rootless without delegation there is no root, and the mount is of no use to anybody. */
-    if (r < 0 || !facts->cgroup_root[0])
-        return r;
-    r = cgroup_tree_open(&tree, err);
-    if (r < 0)
-        return r;
-    return put_text(facts->cgroup_mount, sizeof(facts->cgroup_mount), tree.mount,
-                    "the path of the cgroup mount", err);
 }
 
 int launcher_facts(struct launcher *launcher, struct error *err)
@@ -75,15 +56,32 @@ int launcher_facts(struct launcher *launcher, struct error *err)
     r = boot_id_read(&facts->boot_id);
     if (r < 0)
         return error_set(err, r, "can't read the host's boot id: %s", strerror(-r));
-    return facts_of_cgroups(launcher, err);
+    return put_text(facts->cgroup_root, sizeof(facts->cgroup_root),
+                    spawn_context_cgroup_root(launcher->spawn), "the path of the cgroup root", err);
+}
+
+/* Adds the jobs' cgroup root to what goes with an answer. False: hoistd has to do without figures.
+ */
+static bool show_cgroups(struct launcher *launcher, struct packet_fds *ret_fds)
+{
+    struct error why;
+    int fd = spawn_context_show_cgroups(launcher->spawn, &why);
+
+    launcher->cgroups_told = spawn_context_cgroups_made(launcher->spawn);
+    if (fd < 0) {
+        log_event(LOG_LEVEL_WARNING, "hoistd can't tell what jobs use",
+                  LOG_TEXT("error", why.text));
+        return false;
+    }
+    ret_fds->fd[ret_fds->count++] = fd;
+    return true;
 }
 
 int launcher_answer_hello(struct launcher *launcher, const struct launcher_request *request,
-                          const struct packet_fds *fds, struct launcher_answer *answer, int *ret_fd,
-                          struct error *err)
+                          const struct packet_fds *fds, struct launcher_answer *answer,
+                          struct packet_fds *ret_fds, struct error *err)
 {
     (void)fds;
-    (void)ret_fd;
     if (request->hello.protocol != LAUNCHER_PROTOCOL_VERSION)
         return error_set(err, -EPROTONOSUPPORT,
                          "hoist-launcher " HOIST_VERSION " speaks protocol version %d, hoistd %s "
@@ -92,6 +90,7 @@ int launcher_answer_hello(struct launcher *launcher, const struct launcher_reque
                          request->hello.protocol);
     answer->type = LAUNCHER_ANSWER_HELLO;
     answer->hello = launcher->facts;
+    answer->hello.cgroups = launcher->facts.cgroup_root[0] && show_cgroups(launcher, ret_fds);
     return 0;
 }
 
@@ -99,7 +98,7 @@ int launcher_answer_hello(struct launcher *launcher, const struct launcher_reque
 
 int launcher_answer_listen(struct launcher *launcher, const struct launcher_request *request,
                            const struct packet_fds *fds, struct launcher_answer *answer,
-                           int *ret_fd, struct error *err)
+                           struct packet_fds *ret_fds, struct error *err)
 {
     const struct listener *listener;
     int fd, r;
@@ -114,18 +113,18 @@ int launcher_answer_listen(struct launcher *launcher, const struct launcher_requ
         return error_set(err, fd, "can't duplicate a listening socket: %s", strerror(-fd));
     answer->type = LAUNCHER_ANSWER_LISTEN;
     answer->listen_port = listener->port;
-    *ret_fd = fd;
+    ret_fds->fd[ret_fds->count++] = fd;
     return 0;
 }
 
 int launcher_answer_ready(struct launcher *launcher, const struct launcher_request *request,
-                          const struct packet_fds *fds, struct launcher_answer *answer, int *ret_fd,
-                          struct error *err)
+                          const struct packet_fds *fds, struct launcher_answer *answer,
+                          struct packet_fds *ret_fds, struct error *err)
 {
     char state[LAUNCHER_ADDRESS_MAX + 64];
     int r;
 
-    (void)ret_fd;
+    (void)ret_fds;
     r = lifeline_take(&launcher->lifeline, fds, launcher->config->agent_uid, err);
     if (r < 0)
         return r;
@@ -151,8 +150,8 @@ static int job_error(struct launcher *launcher, enum log_level level, const stru
 }
 
 int launcher_answer_spawn(struct launcher *launcher, const struct launcher_request *request,
-                          const struct packet_fds *fds, struct launcher_answer *answer, int *ret_fd,
-                          struct error *err)
+                          const struct packet_fds *fds, struct launcher_answer *answer,
+                          struct packet_fds *ret_fds, struct error *err)
 {
     const struct spawn_spec *spec = &request->spawn;
     const struct spawn_files files = {fds->fd[0], fds->fd[1], fds->fd[2]};
@@ -181,37 +180,73 @@ int launcher_answer_spawn(struct launcher *launcher, const struct launcher_reque
                   LOG_TEXT("group", spec->group), LOG_TEXT("error", err->text));
         return r;
     }
-    *ret_fd = TAKE_FD(result.pidfd);
+    ret_fds->fd[ret_fds->count++] = TAKE_FD(result.pidfd);
     answer->type = LAUNCHER_ANSWER_SPAWN;
-    answer->spawn = result;
+    answer->spawn.result = result;
+    answer->spawn.cgroups = launcher->cgroups_told != spawn_context_cgroups_made(launcher->spawn) &&
+                            show_cgroups(launcher, ret_fds);
     return 0;
 }
 
 int launcher_answer_kill(struct launcher *launcher, const struct launcher_request *request,
-                         const struct packet_fds *fds, struct launcher_answer *answer, int *ret_fd,
-                         struct error *err)
+                         const struct packet_fds *fds, struct launcher_answer *answer,
+                         struct packet_fds *ret_fds, struct error *err)
 {
     (void)fds;
-    (void)ret_fd;
+    (void)ret_fds;
     answer->type = LAUNCHER_ANSWER_DONE;
     return spawn_kill(launcher->spawn, request->job.group, &request->job.id, err);
 }
 
 int launcher_answer_remove(struct launcher *launcher, const struct launcher_request *request,
                            const struct packet_fds *fds, struct launcher_answer *answer,
-                           int *ret_fd, struct error *err)
+                           struct packet_fds *ret_fds, struct error *err)
 {
     struct cgroup_usage usage = {.known = 0};
     int r;
 
     (void)fds;
-    (void)ret_fd;
+    (void)ret_fds;
     r = spawn_remove(launcher->spawn, request->job.group, &request->job.id, &usage, err);
     if (r < 0 && r != -EBUSY)
         return r;
     answer->type = LAUNCHER_ANSWER_REMOVE;
     answer->remove.busy = r == -EBUSY;
     answer->remove.usage = usage;
+    return 0;
+}
+
+/* --- Find, ListTasks ------------------------------------------------------------------------- */
+
+int launcher_answer_find(struct launcher *launcher, const struct launcher_request *request,
+                         const struct packet_fds *fds, struct launcher_answer *answer,
+                         struct packet_fds *ret_fds, struct error *err)
+{
+    int r = spawn_find(launcher->spawn, request->find.job.group, &request->find.job.id,
+                       &request->find.known, &answer->find, err);
+
+    (void)fds;
+    if (r < 0)
+        return r;
+    answer->type = LAUNCHER_ANSWER_FIND;
+    ret_fds->fd[ret_fds->count++] = TAKE_FD(answer->find.pidfd);
+    return 0;
+}
+
+int launcher_answer_list_tasks(struct launcher *launcher, const struct launcher_request *request,
+                               const struct packet_fds *fds, struct launcher_answer *answer,
+                               struct packet_fds *ret_fds, struct error *err)
+{
+    struct launcher_tasks tasks = {.count = 0};
+    int count = spawn_tasks(launcher->spawn, request->job.group, &request->job.id, tasks.list, err);
+
+    (void)fds;
+    (void)ret_fds;
+    if (count < 0)
+        return count;
+    answer->type = LAUNCHER_ANSWER_LIST_TASKS;
+    tasks.count = (size_t)count;
+    answer->tasks = tasks;
     return 0;
 }
 
@@ -264,14 +299,14 @@ static int group_found(const char *group, const struct id *id, bool populated, v
  * the sorted whole: jobs may come and go between two pages without any other being missed. */
 int launcher_answer_list_groups(struct launcher *launcher, const struct launcher_request *request,
                                 const struct packet_fds *fds, struct launcher_answer *answer,
-                                int *ret_fd, struct error *err)
+                                struct packet_fds *ret_fds, struct error *err)
 {
     struct group_list list = {.groups = NULL};
     size_t first = 0;
     int r;
 
     (void)fds;
-    (void)ret_fd;
+    (void)ret_fds;
     r = spawn_list(launcher->spawn, group_found, &list, err);
     if (r < 0) {
         free(list.groups);

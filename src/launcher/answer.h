@@ -17,7 +17,7 @@ struct spawn_context;
  *
  * By then the request is decoded and the request table allows it; here its meaning is checked
  * against the ceilings, and then it is done. Each returns 0 with *answer filled (type and content)
- * and, where the protocol says so, *ret_fd (the caller closes it); or a negative errno with a
+ * and, where the protocol says so, *ret_fds (the caller closes them); or a negative errno with a
  * sentence for hoistd, which is answered as a failure and ends nothing.
  */
 
@@ -27,6 +27,7 @@ struct launcher {
     struct listeners listeners;
     struct lifeline lifeline;
     struct launcher_hello facts; /* what Hello is answered with */
+    uint64_t cgroups_told;       /* spawn_context_cgroups_made() of what hoistd was given */
     bool stopping;               /* no job is started any more */
     struct refusal_log refusals;
 };
@@ -36,7 +37,7 @@ int launcher_facts(struct launcher *launcher, struct error *err);
 
 typedef int launcher_answer_fn(struct launcher *launcher, const struct launcher_request *request,
                                const struct packet_fds *fds, struct launcher_answer *answer,
-                               int *ret_fd, struct error *err);
+                               struct packet_fds *ret_fds, struct error *err);
 
 launcher_answer_fn launcher_answer_hello;
 launcher_answer_fn launcher_answer_listen;
@@ -45,3 +46,5 @@ launcher_answer_fn launcher_answer_spawn;
 launcher_answer_fn launcher_answer_kill;
 launcher_answer_fn launcher_answer_remove;
 launcher_answer_fn launcher_answer_list_groups;
+launcher_answer_fn launcher_answer_find;
+launcher_answer_fn launcher_answer_list_tasks;

@@ -22,7 +22,7 @@ void connection_init(struct connection *connection, int fd)
 void connection_done(struct connection *connection)
 {
     fd_close(connection->fd);
-    fd_close(connection->answer_fd);
+    packet_fds_done(&connection->answer_fds);
     buffer_done(&connection->answer);
     *connection = CONNECTION_NULL;
 }
@@ -47,12 +47,13 @@ static int answer_flush(struct connection *connection, struct error *err)
     if (!connection_has_answer(connection))
         return 0;
     r = packet_send(connection->fd, buffer_bytes(&connection->answer),
-                    buffer_size(&connection->answer), &connection->answer_fd,
-                    connection->answer_fd >= 0 ? 1 : 0, err);
+                    buffer_size(&connection->answer), connection->answer_fds.fd,
+                    connection->answer_fds.count, err);
     if (r < 0)
         return r;
     buffer_clear(&connection->answer);
-    connection->answer_fd = fd_close(connection->answer_fd);
+    packet_fds_done(&connection->answer_fds);
+    connection->answer_fds = PACKET_FDS_NULL;
     return 0;
 }
 
@@ -104,7 +105,7 @@ static int request_answer(struct connection *connection, struct launcher *launch
 
     if (!answer)
         return error_set(err, -ENOMEM, "no memory for an answer");
-    r = request_table_answer(request->type)(launcher, request, fds, answer, &connection->answer_fd,
+    r = request_table_answer(request->type)(launcher, request, fds, answer, &connection->answer_fds,
                                             &why);
     if (r < 0) {
         answer->type = LAUNCHER_ANSWER_FAILURE;

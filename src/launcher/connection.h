@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/fd.h"
 #include "launcher/request-table.h"
+#include "wire/packet.h"
 
 struct error;
 
@@ -20,12 +21,12 @@ struct error;
 struct connection {
     int fd; /* owned; FD_NONE: there is none */
     enum connection_state state;
-    struct buffer answer; /* that waits to be sent; empty: none */
-    int answer_fd;        /* beside it; owned */
-    bool tell_stopping;   /* Stopping is to be sent before the next answer */
+    struct buffer answer;         /* that waits to be sent; empty: none */
+    struct packet_fds answer_fds; /* beside it; owned */
+    bool tell_stopping;           /* Stopping is to be sent before the next answer */
 };
 
-#define CONNECTION_NULL ((struct connection){.fd = FD_NONE, .answer_fd = FD_NONE})
+#define CONNECTION_NULL ((struct connection){.fd = FD_NONE, .answer_fds = PACKET_FDS_NULL})
 
 /* Takes `fd`. */
 void connection_init(struct connection *connection, int fd);

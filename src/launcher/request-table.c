@@ -29,6 +29,8 @@ static const struct request_rule {
     [LAUNCHER_REQUEST_KILL] = {SETTING_UP | READY, SMALL, 0, launcher_answer_kill},
     [LAUNCHER_REQUEST_REMOVE] = {SETTING_UP | READY, SMALL, 0, launcher_answer_remove},
     [LAUNCHER_REQUEST_LIST_GROUPS] = {SETTING_UP | READY, SMALL, 0, launcher_answer_list_groups},
+    [LAUNCHER_REQUEST_FIND] = {SETTING_UP | READY, SMALL, 0, launcher_answer_find},
+    [LAUNCHER_REQUEST_LIST_TASKS] = {SETTING_UP | READY, SMALL, 0, launcher_answer_list_tasks},
 };
 
 static_assert(ARRAY_SIZE(request_rules) == _LAUNCHER_REQUEST_MAX, "each request has a rule");
@@ -81,6 +83,8 @@ enum connection_state request_table_next(enum connection_state state,
     case LAUNCHER_REQUEST_KILL:
     case LAUNCHER_REQUEST_REMOVE:
     case LAUNCHER_REQUEST_LIST_GROUPS:
+    case LAUNCHER_REQUEST_FIND:
+    case LAUNCHER_REQUEST_LIST_TASKS:
     case _LAUNCHER_REQUEST_MAX:
     default:
         return state;

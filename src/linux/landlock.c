@@ -82,12 +82,14 @@ static int ruleset_new(int version, struct error *err)
 static int place_allow(int ruleset, int version, const struct landlock_place *place,
                        struct error *err)
 {
-    _cleanup_close_ int fd = open(place->path, O_PATH | O_CLOEXEC);
+    _cleanup_close_ int own = place->path ? open(place->path, O_PATH | O_CLOEXEC) : FD_NONE;
+    const char *name = place->path ? place->path : "a directory that is open";
+    int fd = place->path ? own : place->fd;
     struct path_rule rule = {.parent_fd = fd};
     struct stat stat;
 
     if (fd < 0 || fstat(fd, &stat) < 0)
-        return error_set(err, -errno, "can't open %s: %s", place->path, strerror(errno));
+        return error_set(err, -errno, "can't open %s: %s", name, strerror(errno));
     if (place->access & LANDLOCK_READ)
         rule.allowed |= FS_READING;
     if (place->access & LANDLOCK_WRITE)
@@ -96,7 +98,7 @@ static int place_allow(int ruleset, int version, const struct landlock_place *pl
     if (!S_ISDIR(stat.st_mode))
         rule.allowed &= FS_OF_FILES;
     if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) < 0)
-        return error_set(err, -errno, "can't allow %s: %s", place->path, strerror(errno));
+        return error_set(err, -errno, "can't allow %s: %s", name, strerror(errno));
     return 0;
 }
 

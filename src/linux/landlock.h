@@ -21,6 +21,7 @@ enum landlock_access {
 
 struct landlock_place {
     const char *path; /* a file, or a directory with everything below it */
+    int fd;           /* that, where `path` is NULL (O_PATH; borrowed) */
     unsigned access;  /* enum landlock_access, or'ed */
 };
 

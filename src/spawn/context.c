@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/strv.h"
 #include "linux/cgroup-controllers.h"
+#include "linux/cgroup-view.h"
 #include "linux/open-places.h"
 #include "linux/privileges.h"
 #include "linux/sealed-memfd.h"
@@ -37,6 +38,23 @@ bool spawn_context_is_rootless(const struct spawn_context *context)
 const char *spawn_context_cgroup_root(const struct spawn_context *context)
 {
     return context->root ? context->root : "";
+}
+
+int spawn_context_cgroups(const struct spawn_context *context)
+{
+    return context->root_fd;
+}
+
+uint64_t spawn_context_cgroups_made(const struct spawn_context *context)
+{
+    return context->root_made;
+}
+
+int spawn_context_show_cgroups(const struct spawn_context *context, struct error *err)
+{
+    if (context->root_fd < 0)
+        return error_set(err, -EOPNOTSUPP, "jobs have no cgroups here");
+    return cgroup_view_open(&context->tree, context->root, err);
 }
 
 struct spawn_room spawn_context_room(const struct spawn_context *context)
@@ -132,6 +150,7 @@ int context_make_root(struct spawn_context *context, struct error *err)
         return fd;
     fd_close(context->root_fd);
     context->root_fd = fd;
+    context->root_made++;
     r = bound_jobs(context, fd, err);
     if (r < 0)
         return r;

@@ -33,6 +33,7 @@ struct spawn_context {
     struct cgroup_tree tree;
     char *root;           /* of the jobs' cgroups, below the mount point; "": none */
     int root_fd;          /* O_PATH; FD_NONE: none */
+    uint64_t root_made;   /* how often */
     uint32_t controllers; /* CGROUP_CONTROLLER_… that its children have */
     uint64_t jobs_max;    /* 0: any number */
     uint64_t reserve_memory, reserve_pids; /* 0: none */

@@ -14,8 +14,10 @@
 #include "base/strv.h"
 #include "linux/cgroup-tree.h"
 #include "linux/clone.h"
+#include "spawn/blocked-tasks.h"
 #include "spawn/context.h"
 #include "spawn/disk-limits.h"
+#include "spawn/init-process.h"
 #include "spawn/job-cgroups.h"
 #include "spawn/job-check.h"
 #include "spawn/job-limits.h"
@@ -283,4 +285,46 @@ int spawn_list(struct spawn_context *context, spawn_found_fn *found, void *data,
         if (spawn_group_is_valid(*group))
             r = list_group(context->root_fd, *group, found, data);
     return r;
+}
+
+static int find_known(const struct spawn_process *known, struct spawn_result *ret)
+{
+    struct pidref ref = PIDREF_NULL;
+    int r = pidref_reopen(known->pid, known->start_time, &ref);
+
+    if (r < 0)
+        return r;
+    *ret = SPAWN_RESULT_NULL;
+    ret->pid = ref.pid;
+    ret->start_time = ref.start_time;
+    ret->pidfd = ref.fd;
+    return 0;
+}
+
+int spawn_find(const struct spawn_context *context, const char *group, const struct id *id,
+               const struct spawn_process *known, struct spawn_result *ret, struct error *err)
+{
+    int r;
+
+    if (known->pid > 0)
+        r = find_known(known, ret);
+    else if (context->root_fd < 0)
+        r = -EOPNOTSUPP;
+    else
+        r = init_process_find(context, group, id, ret);
+    return r < 0 ? error_set(err, r, "hoist-init isn't found: %s", strerror(-r)) : 0;
+}
+
+int spawn_tasks(const struct spawn_context *context, const char *group, const struct id *id,
+                struct spawn_task ret[static SPAWN_TASKS_MAX], struct error *err)
+{
+    char path[SPAWN_GROUP_MAX + ID_TEXT_MAX + sizeof("//cmd")], name[ID_TEXT_MAX];
+    int count;
+
+    snprintf(path, sizeof(path), "%s/%s/cmd", group, id_format(id, name));
+    count = context->root_fd < 0 ? -EOPNOTSUPP
+                                 : blocked_tasks_read(context->root_fd, path, ret, SPAWN_TASKS_MAX);
+    return count < 0
+               ? error_set(err, count, "the job's tasks can't be listed: %s", strerror(-count))
+               : count;
 }

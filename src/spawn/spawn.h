@@ -114,6 +114,13 @@ void spawn_context_set_lifeline(struct spawn_context *context, int fd);
 bool spawn_context_is_rootless(const struct spawn_context *context);
 /* The jobs' cgroup root below the cgroup2 mount point; "": none (rootless without delegation). */
 const char *spawn_context_cgroup_root(const struct spawn_context *context);
+/* The root itself, borrowed until the next spawn_job() (O_PATH); FD_NONE: none. */
+int spawn_context_cgroups(const struct spawn_context *context);
+/* Changes when spawn_job() had to make the root anew, since somebody had removed it. */
+uint64_t spawn_context_cgroups_made(const struct spawn_context *context);
+/* A descriptor of the root for a reader who is to see nothing else (linux/cgroup-view.h), the
+ * caller's; or a negative errno. */
+int spawn_context_show_cgroups(const struct spawn_context *context, struct error *err);
 /* What can be kept for jobs. */
 struct spawn_room spawn_context_room(const struct spawn_context *context);
 /* LIMIT_BIT()s of the limits that can be put into force here. */
@@ -158,6 +165,23 @@ int spawn_remove(struct spawn_context *context, const char *group, const struct 
  */
 typedef int spawn_found_fn(const char *group, const struct id *id, bool populated, void *data);
 int spawn_list(struct spawn_context *context, spawn_found_fn *found, void *data, struct error *err);
+
+/*
+ * The hoist-init of a job after whoever started it has died. With a `known` pid it is the process
+ * of that pid and start time; else the one that is found in the job's cgroup. Returns 0 and fills
+ * all of *ret but the limits (the caller owns the pidfd). -ESRCH: it is gone; -ENOENT: nobody knows
+ * it and there never was one; -EOPNOTSUPP: nobody knows it, and jobs have no cgroups here; others
+ * leave open whether it lives.
+ */
+int spawn_find(const struct spawn_context *context, const char *group, const struct id *id,
+               const struct spawn_process *known, struct spawn_result *ret, struct error *err);
+
+/*
+ * The first tasks of the command's tree, when it can't be ended: at most SPAWN_TASKS_MAX. Returns
+ * how many, or a negative errno.
+ */
+int spawn_tasks(const struct spawn_context *context, const char *group, const struct id *id,
+                struct spawn_task ret[static SPAWN_TASKS_MAX], struct error *err);
 
 /* The group names that cgroups are made for: "p-" and a valid principal (base/strv.h). */
 bool spawn_group_is_valid(const char *group);

@@ -32,6 +32,12 @@ struct answer_parts {
             Hoist__Internal__LimitDetail *pointers[_LIMIT_MAX];
             Hoist__Internal__LimitDetail details[_LIMIT_MAX];
         } spawn;
+        Hoist__Internal__FindAnswer find;
+        struct {
+            Hoist__Internal__ListTasksAnswer message;
+            Hoist__Internal__Task *pointers[SPAWN_TASKS_MAX];
+            Hoist__Internal__Task list[SPAWN_TASKS_MAX];
+        } tasks;
         struct {
             Hoist__Internal__RemoveAnswer message;
             Hoist__Internal__Usage usage;
@@ -119,8 +125,8 @@ static void put_hello(const struct launcher_answer *answer, struct answer_parts 
     message->protocol = hello->protocol;
     message->version = codec_put_text(hello->version);
     message->boot_id = codec_put_id(&hello->boot_id);
-    message->cgroup_mount = codec_put_text(hello->cgroup_mount);
     message->cgroup_root = codec_put_text(hello->cgroup_root);
+    message->cgroups = hello->cgroups;
     message->job_uid_min = hello->job_uid_min;
     message->job_uid_max = hello->job_uid_max;
     message->agent_uid = hello->agent_uid;
@@ -152,10 +158,6 @@ static int get_hello_texts(const Hoist__Internal__HelloAnswer *message, struct l
     int r =
         codec_get_text(&message->version, ret->version, sizeof(ret->version), "the version", err);
 
-    if (r < 0)
-        return r;
-    r = codec_get_text(&message->cgroup_mount, ret->cgroup_mount, sizeof(ret->cgroup_mount),
-                       "the mount point of cgroups", err);
     if (r < 0)
         return r;
     r = codec_get_text(&message->cgroup_root, ret->cgroup_root, sizeof(ret->cgroup_root),
@@ -200,6 +202,7 @@ static int get_hello(const Hoist__Internal__Answer *message, struct launcher_ans
     int r;
 
     ret->hello.protocol = hello->protocol;
+    ret->hello.cgroups = hello->cgroups;
     ret->hello.job_uid_min = hello->job_uid_min;
     ret->hello.job_uid_max = hello->job_uid_max;
     ret->hello.agent_uid = hello->agent_uid;
@@ -222,13 +225,14 @@ static int get_hello(const Hoist__Internal__Answer *message, struct launcher_ans
 /* A limit that was not asked for has no detail and is not enforced: nothing to say. */
 static void put_spawn(const struct launcher_answer *answer, struct answer_parts *parts)
 {
-    const struct spawn_result *result = &answer->spawn;
+    const struct spawn_result *result = &answer->spawn.result;
     Hoist__Internal__SpawnAnswer *message = &parts->spawn.message;
 
     *message = (Hoist__Internal__SpawnAnswer)HOIST__INTERNAL__SPAWN_ANSWER__INIT;
     message->pid = (uint32_t)result->pid;
     message->start_time = result->start_time;
     message->cgroup = codec_put_text(result->cgroup);
+    message->cgroups = answer->spawn.cgroups;
     message->limits = parts->spawn.pointers;
     for (unsigned limit = 0; limit < _LIMIT_MAX; limit++) {
         Hoist__Internal__LimitDetail *detail = &parts->spawn.details[message->n_limits];
@@ -264,22 +268,94 @@ static int get_details(const Hoist__Internal__SpawnAnswer *message, struct limit
     return 0;
 }
 
+static int get_process(uint32_t pid, uint64_t start_time, const ProtobufCBinaryData *cgroup,
+                       struct spawn_result *ret, struct error *err)
+{
+    if (pid == 0 || pid > INT32_MAX)
+        return error_set(err, -EPROTO, "%u is no process id", pid);
+    *ret = SPAWN_RESULT_NULL;
+    ret->pid = (pid_t)pid;
+    ret->start_time = start_time;
+    return codec_get_text(cgroup, ret->cgroup, sizeof(ret->cgroup), "the cgroup", err);
+}
+
 static int get_spawn(const Hoist__Internal__Answer *message, struct launcher_answer *ret,
                      struct error *err)
 {
     const Hoist__Internal__SpawnAnswer *spawn = message->spawn;
-    int r;
+    struct spawn_result *result = &ret->spawn.result;
+    int r = get_process(spawn->pid, spawn->start_time, &spawn->cgroup, result, err);
 
-    if (spawn->pid == 0 || spawn->pid > INT32_MAX)
-        return error_set(err, -EPROTO, "%u is no process id", spawn->pid);
-    ret->spawn = SPAWN_RESULT_NULL;
-    ret->spawn.pid = (pid_t)spawn->pid;
-    ret->spawn.start_time = spawn->start_time;
-    r = codec_get_text(&spawn->cgroup, ret->spawn.cgroup, sizeof(ret->spawn.cgroup), "the cgroup",
-                       err);
     if (r < 0)
         return r;
-    return get_details(spawn, &ret->spawn.limits, err);
+    ret->spawn.cgroups = spawn->cgroups;
+    return get_details(spawn, &result->limits, err);
+}
+
+/* --- Find ------------------------------------------------------------------------------------ */
+
+static void put_find(const struct launcher_answer *answer, struct answer_parts *parts)
+{
+    parts->find = (Hoist__Internal__FindAnswer)HOIST__INTERNAL__FIND_ANSWER__INIT;
+    parts->find.pid = (uint32_t)answer->find.pid;
+    parts->find.start_time = answer->find.start_time;
+    parts->find.cgroup = codec_put_text(answer->find.cgroup);
+    parts->message.find = &parts->find;
+}
+
+static int get_find(const Hoist__Internal__Answer *message, struct launcher_answer *ret,
+                    struct error *err)
+{
+    const Hoist__Internal__FindAnswer *find = message->find;
+
+    return get_process(find->pid, find->start_time, &find->cgroup, &ret->find, err);
+}
+
+/* --- ListTasks ------------------------------------------------------------------------------- */
+
+static void put_tasks(const struct launcher_answer *answer, struct answer_parts *parts)
+{
+    const struct launcher_tasks *tasks = &answer->tasks;
+    Hoist__Internal__ListTasksAnswer *message = &parts->tasks.message;
+
+    *message = (Hoist__Internal__ListTasksAnswer)HOIST__INTERNAL__LIST_TASKS_ANSWER__INIT;
+    message->tasks = parts->tasks.pointers;
+    message->n_tasks = MIN(tasks->count, (size_t)SPAWN_TASKS_MAX);
+    for (size_t i = 0; i < message->n_tasks; i++) {
+        Hoist__Internal__Task *task = &parts->tasks.list[i];
+
+        *task = (Hoist__Internal__Task)HOIST__INTERNAL__TASK__INIT;
+        task->pid = (uint32_t)tasks->list[i].pid;
+        task->state = (unsigned char)tasks->list[i].state;
+        task->name = codec_put_text(tasks->list[i].name);
+        parts->tasks.pointers[i] = task;
+    }
+    parts->message.list_tasks = message;
+}
+
+static int get_tasks(const Hoist__Internal__Answer *message, struct launcher_answer *ret,
+                     struct error *err)
+{
+    const Hoist__Internal__ListTasksAnswer *tasks = message->list_tasks;
+
+    if (tasks->n_tasks > SPAWN_TASKS_MAX)
+        return error_set(err, -EPROTO, "%zu tasks, at most %d are told", tasks->n_tasks,
+                         SPAWN_TASKS_MAX);
+    ret->tasks.count = tasks->n_tasks;
+    for (size_t i = 0; i < tasks->n_tasks; i++) {
+        const Hoist__Internal__Task *from = tasks->tasks[i];
+        struct spawn_task *task = &ret->tasks.list[i];
+        int r;
+
+        if (from->pid > INT32_MAX || from->state <= ' ' || from->state > '~')
+            return error_set(err, -EPROTO, "a task %u in the state %u", from->pid, from->state);
+        task->pid = (pid_t)from->pid;
+        task->state = (char)from->state;
+        r = codec_get_text(&from->name, task->name, sizeof(task->name), "the name of a task", err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 /* --- Remove ---------------------------------------------------------------------------------- */
@@ -380,6 +456,9 @@ static const struct answer_coding {
     [LAUNCHER_ANSWER_LIST_GROUPS] = {HOIST__INTERNAL__ANSWER__ANSWER_LIST_GROUPS, put_page,
                                      get_page},
     [LAUNCHER_ANSWER_STOPPING] = {HOIST__INTERNAL__ANSWER__ANSWER_STOPPING, put_done, get_done},
+    [LAUNCHER_ANSWER_FIND] = {HOIST__INTERNAL__ANSWER__ANSWER_FIND, put_find, get_find},
+    [LAUNCHER_ANSWER_LIST_TASKS] = {HOIST__INTERNAL__ANSWER__ANSWER_LIST_TASKS, put_tasks,
+                                    get_tasks},
 };
 
 static_assert(ARRAY_SIZE(answer_codings) == _LAUNCHER_ANSWER_MAX, "each answer has a coding");

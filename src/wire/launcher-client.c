@@ -33,6 +33,8 @@ struct pending {
         launcher_spawn_fn *spawn;
         launcher_remove_fn *remove;
         launcher_list_groups_fn *list_groups;
+        launcher_find_fn *find;
+        launcher_list_tasks_fn *list_tasks;
     };
     void *owner;
 
@@ -108,7 +110,7 @@ static void pending_fail(struct pending *pending, enum spawn_failure failure, ui
 
     switch (pending->type) {
     case LAUNCHER_REQUEST_HELLO:
-        pending->hello(NULL, err, pending->owner);
+        pending->hello(NULL, &none, err, pending->owner);
         break;
     case LAUNCHER_REQUEST_LISTEN:
         pending->listen(&none, 0, err, pending->owner);
@@ -119,7 +121,13 @@ static void pending_fail(struct pending *pending, enum spawn_failure failure, ui
         break;
     case LAUNCHER_REQUEST_SPAWN:
         result.limits.refused = refused;
-        pending->spawn(&result, failure, err, pending->owner);
+        pending->spawn(&result, &none, failure, err, pending->owner);
+        break;
+    case LAUNCHER_REQUEST_FIND:
+        pending->find(NULL, err, pending->owner);
+        break;
+    case LAUNCHER_REQUEST_LIST_TASKS:
+        pending->list_tasks(NULL, err, pending->owner);
         break;
     case LAUNCHER_REQUEST_REMOVE:
         pending->remove(NULL, err, pending->owner);
@@ -145,14 +153,14 @@ static void complete_remove(struct pending *pending, const struct launcher_answe
     pending->remove(NULL, &busy, pending->owner);
 }
 
-/* Calls back with the answer, whose type and descriptors were checked; those not taken are closed.
- */
+/* Calls back with the answer, whose type and descriptors were checked; those not taken are closed,
+ * those that didn't come are FD_NONE. */
 static void pending_complete(struct pending *pending, struct launcher_answer *answer,
                              struct packet_fds *fds)
 {
     switch (pending->type) {
     case LAUNCHER_REQUEST_HELLO:
-        pending->hello(&answer->hello, NULL, pending->owner);
+        pending->hello(&answer->hello, &fds->fd[0], NULL, pending->owner);
         break;
     case LAUNCHER_REQUEST_LISTEN:
         pending->listen(&fds->fd[0], answer->listen_port, NULL, pending->owner);
@@ -162,9 +170,18 @@ static void pending_complete(struct pending *pending, struct launcher_answer *an
         pending->done(NULL, pending->owner);
         break;
     case LAUNCHER_REQUEST_SPAWN:
-        answer->spawn.pidfd = TAKE_FD(fds->fd[0]);
-        pending->spawn(&answer->spawn, SPAWN_FAILURE_NONE, NULL, pending->owner);
-        answer->spawn.pidfd = fd_close(answer->spawn.pidfd);
+        answer->spawn.result.pidfd = TAKE_FD(fds->fd[0]);
+        pending->spawn(&answer->spawn.result, &fds->fd[1], SPAWN_FAILURE_NONE, NULL,
+                       pending->owner);
+        answer->spawn.result.pidfd = fd_close(answer->spawn.result.pidfd);
+        break;
+    case LAUNCHER_REQUEST_FIND:
+        answer->find.pidfd = TAKE_FD(fds->fd[0]);
+        pending->find(&answer->find, NULL, pending->owner);
+        answer->find.pidfd = fd_close(answer->find.pidfd);
+        break;
+    case LAUNCHER_REQUEST_LIST_TASKS:
+        pending->list_tasks(&answer->tasks, NULL, pending->owner);
         break;
     case LAUNCHER_REQUEST_REMOVE:
         complete_remove(pending, answer);
@@ -367,9 +384,34 @@ static const struct {
     [LAUNCHER_REQUEST_KILL] = {LAUNCHER_ANSWER_DONE, 0},
     [LAUNCHER_REQUEST_REMOVE] = {LAUNCHER_ANSWER_REMOVE, 0},
     [LAUNCHER_REQUEST_LIST_GROUPS] = {LAUNCHER_ANSWER_LIST_GROUPS, 0},
+    [LAUNCHER_REQUEST_FIND] = {LAUNCHER_ANSWER_FIND, 1},
+    [LAUNCHER_REQUEST_LIST_TASKS] = {LAUNCHER_ANSWER_LIST_TASKS, 0},
 };
 
 static_assert(ARRAY_SIZE(expectations) == _LAUNCHER_REQUEST_MAX, "each request has an answer");
+
+/* An answer that brings the jobs' cgroup root says so. */
+static size_t fds_expected(const struct launcher_answer *answer, enum launcher_request_type type)
+{
+    switch (answer->type) {
+    case LAUNCHER_ANSWER_FAILURE:
+        return 0;
+    case LAUNCHER_ANSWER_HELLO:
+        return expectations[type].fd_count + answer->hello.cgroups;
+    case LAUNCHER_ANSWER_SPAWN:
+        return expectations[type].fd_count + answer->spawn.cgroups;
+    case LAUNCHER_ANSWER_LISTEN:
+    case LAUNCHER_ANSWER_DONE:
+    case LAUNCHER_ANSWER_REMOVE:
+    case LAUNCHER_ANSWER_LIST_GROUPS:
+    case LAUNCHER_ANSWER_FIND:
+    case LAUNCHER_ANSWER_LIST_TASKS:
+    case LAUNCHER_ANSWER_STOPPING:
+    case _LAUNCHER_ANSWER_MAX:
+    default:
+        return expectations[type].fd_count;
+    }
+}
 
 /* The link to the sent request that the answer in hand belongs to, or NULL. */
 static struct pending **client_find(struct launcher_client *client)
@@ -392,10 +434,12 @@ static int client_take_answer(struct launcher_client *client, struct packet_fds 
     if (!failed && client->answer.type != expectations[(*link)->type].answer)
         return error_set(err, -EPROTO, "the launcher's answer to %s is of another kind",
                          launcher_request_name((*link)->type));
-    if (fds->count != (failed ? 0 : expectations[(*link)->type].fd_count))
+    if (fds->count != fds_expected(&client->answer, (*link)->type))
         return error_set(err, -EPROTO, "the launcher's answer to %s came with %zu descriptors",
                          launcher_request_name((*link)->type), fds->count);
 
+    for (size_t i = fds->count; i < PACKET_FDS_MAX; i++)
+        fds->fd[i] = FD_NONE;
     pending = list_take(client, link);
     if (failed)
         pending_fail(pending, client->answer.failure.spawn, client->answer.failure.refused,
@@ -577,4 +621,33 @@ int launcher_client_list_groups(struct launcher_client *client,
         request.list_groups.after = *after;
     return client_request(client, &request, NULL, 0,
                           &(struct pending){.list_groups = done, .owner = owner}, err);
+}
+
+int launcher_client_find(struct launcher_client *client, const char *group, const struct id *id,
+                         const struct spawn_process *known, launcher_find_fn *done, void *owner,
+                         struct error *err)
+{
+    struct launcher_request request = {
+        .type = LAUNCHER_REQUEST_FIND,
+        .find = {.known = *known},
+    };
+    int r = put_job(group, id, &request.find.job, err);
+
+    if (r < 0)
+        return r;
+    return client_request(client, &request, NULL, 0,
+                          &(struct pending){.find = done, .owner = owner}, err);
+}
+
+int launcher_client_list_tasks(struct launcher_client *client, const char *group,
+                               const struct id *id, launcher_list_tasks_fn *done, void *owner,
+                               struct error *err)
+{
+    struct launcher_request request = {.type = LAUNCHER_REQUEST_LIST_TASKS};
+    int r = put_job(group, id, &request.job, err);
+
+    if (r < 0)
+        return r;
+    return client_request(client, &request, NULL, 0,
+                          &(struct pending){.list_tasks = done, .owner = owner}, err);
 }

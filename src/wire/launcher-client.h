@@ -77,9 +77,12 @@ unsigned launcher_client_pending(const struct launcher_client *client);
  * it went well; values are borrowed for the call.
  */
 
-/* First of all. -EPROTONOSUPPORT: the launcher speaks another version. */
-typedef void launcher_hello_fn(const struct launcher_hello *hello, const struct error *err,
-                               void *owner);
+/*
+ * First of all. -EPROTONOSUPPORT: the launcher speaks another version. *cgroups is the jobs' cgroup
+ * root to read from (linux/cgroup-view.h), FD_NONE where there is none; TAKE_FD keeps it.
+ */
+typedef void launcher_hello_fn(const struct launcher_hello *hello, int *cgroups,
+                               const struct error *err, void *owner);
 int launcher_client_hello(struct launcher_client *client, launcher_hello_fn *done, void *owner,
                           struct error *err);
 
@@ -112,10 +115,11 @@ int launcher_client_ready(struct launcher_client *client, const char *address,
  * Starts a job. `spec` and `files` are borrowed for this call only. On success hoist-init runs, and
  * `result` is valid for the callback; TAKE_FD(result->pidfd) keeps the pidfd. On failure `failure`
  * says of what kind, result->limits.refused for which limit (SPAWN_FAILURE_UNAVAILABLE: no answer
- * came, and nobody can know whether the job runs: its state file and cgroup tell).
+ * came, and nobody can know whether the job runs: its state file and cgroup tell). *cgroups is
+ * FD_NONE, or a new one in the place of Hello's: somebody had removed the root.
  */
-typedef void launcher_spawn_fn(struct spawn_result *result, enum spawn_failure failure,
-                               const struct error *err, void *owner);
+typedef void launcher_spawn_fn(struct spawn_result *result, int *cgroups,
+                               enum spawn_failure failure, const struct error *err, void *owner);
 int launcher_client_spawn(struct launcher_client *client, const struct spawn_spec *spec,
                           const struct spawn_files *files, launcher_spawn_fn *done, void *owner,
                           struct error *err);
@@ -141,3 +145,19 @@ typedef void launcher_list_groups_fn(const struct launcher_page *page, const str
 int launcher_client_list_groups(struct launcher_client *client,
                                 const struct launcher_job_ref *after, launcher_list_groups_fn *done,
                                 void *owner, struct error *err);
+
+/*
+ * The hoist-init of a job that another hoistd has started, as spawn_find() finds it: `result` is
+ * valid for the callback and without limits, TAKE_FD(result->pidfd) keeps the pidfd.
+ */
+typedef void launcher_find_fn(struct spawn_result *result, const struct error *err, void *owner);
+int launcher_client_find(struct launcher_client *client, const char *group, const struct id *id,
+                         const struct spawn_process *known, launcher_find_fn *done, void *owner,
+                         struct error *err);
+
+/* The first tasks of a job that can't be ended. */
+typedef void launcher_list_tasks_fn(const struct launcher_tasks *tasks, const struct error *err,
+                                    void *owner);
+int launcher_client_list_tasks(struct launcher_client *client, const char *group,
+                               const struct id *id, launcher_list_tasks_fn *done, void *owner,
+                               struct error *err);

@@ -23,7 +23,7 @@
  * checked is that the value makes sense at all; whether it is *allowed* is the launcher's ceilings.
  */
 
-#define LAUNCHER_PROTOCOL_VERSION FORMAT_VERSION(3)
+#define LAUNCHER_PROTOCOL_VERSION FORMAT_VERSION(4)
 
 #define LAUNCHER_ARGS_MAX     1025         /* argv[0] and 1,024 arguments */
 #define LAUNCHER_ENV_MAX      260          /* 256 variables and those that every job has */
@@ -32,7 +32,7 @@
 #define LAUNCHER_HOST_MAX     46           /* INET6_ADDRSTRLEN */
 #define LAUNCHER_ADDRESS_MAX  128          /* for people: "192.0.2.1:7443" */
 #define LAUNCHER_VERSION_MAX  64           /* "0.1.0" */
-#define LAUNCHER_PATH_MAX     1024         /* of the cgroup mount and root */
+#define LAUNCHER_PATH_MAX     1024         /* of the cgroup root */
 #define LAUNCHER_PROFILES_MAX 16
 #define LAUNCHER_LACKS_MAX    16  /* degradations told; more are left out */
 #define LAUNCHER_PAGE_MAX     256 /* jobs of one ListGroups answer */
@@ -54,6 +54,8 @@ enum launcher_request_type {
     LAUNCHER_REQUEST_KILL,
     LAUNCHER_REQUEST_REMOVE,
     LAUNCHER_REQUEST_LIST_GROUPS,
+    LAUNCHER_REQUEST_FIND,
+    LAUNCHER_REQUEST_LIST_TASKS,
     _LAUNCHER_REQUEST_MAX,
 };
 
@@ -82,7 +84,11 @@ struct launcher_request {
         struct launcher_listen listen;
         char ready_address[LAUNCHER_ADDRESS_MAX];
         struct spawn_spec spawn;     /* its strings belong to `memory` once decoded */
-        struct launcher_job_ref job; /* Kill, Remove */
+        struct launcher_job_ref job; /* Kill, Remove, ListTasks */
+        struct {
+            struct launcher_job_ref job;
+            struct spawn_process known;
+        } find;
         struct {
             bool from_start;
             struct launcher_job_ref after; /* unless from_start */
@@ -115,9 +121,9 @@ struct launcher_hello {
     uint32_t protocol;
     char version[LAUNCHER_VERSION_MAX];
     struct id boot_id;
-    char cgroup_mount[LAUNCHER_PATH_MAX]; /* absolute; "" with no cgroup2 mounted */
-    char cgroup_root[LAUNCHER_PATH_MAX];  /* below the mount; "": jobs have no cgroups */
-    uid_t job_uid_min;                    /* uids for Spawn, both inclusive */
+    char cgroup_root[LAUNCHER_PATH_MAX]; /* below the mount; "": jobs have no cgroups */
+    bool cgroups;                        /* a descriptor of it travels beside the message */
+    uid_t job_uid_min;                   /* uids for Spawn, both inclusive */
     uid_t job_uid_max;
     uid_t agent_uid;
     bool rootless;          /* jobs run in a user namespace as agent_uid whatever Spawn says */
@@ -139,6 +145,11 @@ struct launcher_group {
     bool populated; /* a process of it is left, hoist-init included */
 };
 
+struct launcher_tasks {
+    size_t count;
+    struct spawn_task list[SPAWN_TASKS_MAX];
+};
+
 struct launcher_page {
     size_t count;
     bool more; /* ask again after groups[count - 1] */
@@ -154,6 +165,8 @@ enum launcher_answer_type {
     LAUNCHER_ANSWER_REMOVE,
     LAUNCHER_ANSWER_LIST_GROUPS,
     LAUNCHER_ANSWER_STOPPING, /* with id 0 */
+    LAUNCHER_ANSWER_FIND,
+    LAUNCHER_ANSWER_LIST_TASKS,
     _LAUNCHER_ANSWER_MAX,
 };
 
@@ -169,12 +182,17 @@ struct launcher_answer {
         } failure;
         struct launcher_hello hello;
         uint16_t listen_port;
-        struct spawn_result spawn; /* its pidfd travels beside the message: FD_NONE here */
+        struct {
+            struct spawn_result result; /* its pidfd travels beside the message: FD_NONE here */
+            bool cgroups;               /* and so does the jobs' cgroup root, which is a new one */
+        } spawn;
+        struct spawn_result find; /* its pidfd, too */
         struct {
             bool busy;
             struct cgroup_usage usage; /* all zero when busy */
         } remove;
         struct launcher_page page;
+        struct launcher_tasks tasks;
     };
 };
 

@@ -23,6 +23,8 @@ static const char *const request_names[] = {
     [LAUNCHER_REQUEST_KILL] = "Kill",
     [LAUNCHER_REQUEST_REMOVE] = "Remove",
     [LAUNCHER_REQUEST_LIST_GROUPS] = "ListGroups",
+    [LAUNCHER_REQUEST_FIND] = "Find",
+    [LAUNCHER_REQUEST_LIST_TASKS] = "ListTasks",
 };
 
 static_assert(ARRAY_SIZE(request_names) == _LAUNCHER_REQUEST_MAX, "each request has a name");
@@ -124,12 +126,15 @@ static int request_check(const struct launcher_request *request, struct error *e
         return spawn_check(&request->spawn, err);
     case LAUNCHER_REQUEST_KILL:
     case LAUNCHER_REQUEST_REMOVE:
+    case LAUNCHER_REQUEST_LIST_TASKS:
         return codec_check_job(request->job.group, &request->job.id, err);
     case LAUNCHER_REQUEST_LIST_GROUPS:
         if (request->list_groups.from_start)
             return 0;
         return codec_check_job(request->list_groups.after.group, &request->list_groups.after.id,
                                err);
+    case LAUNCHER_REQUEST_FIND:
+        return codec_check_job(request->find.job.group, &request->find.job.id, err);
     case LAUNCHER_REQUEST_READY:
         return address_check(request->ready_address, err);
     case LAUNCHER_REQUEST_HELLO:
@@ -155,6 +160,10 @@ struct request_parts {
             Hoist__Internal__ListGroups message;
             Hoist__Internal__JobRef after;
         } list_groups;
+        struct {
+            Hoist__Internal__Find message;
+            Hoist__Internal__JobRef job;
+        } find;
         struct {
             Hoist__Internal__Spawn message;
             struct codec_limits limits;
@@ -240,7 +249,17 @@ static void put_ready(const struct launcher_request *request, struct request_par
 static void put_job(const struct launcher_request *request, struct request_parts *parts)
 {
     codec_put_job(&request->job, &parts->job);
-    parts->message.kill = &parts->job; /* the same member of the union as `remove` */
+    parts->message.kill = &parts->job; /* `remove` and `list_tasks` share the union with it */
+}
+
+static void put_find(const struct launcher_request *request, struct request_parts *parts)
+{
+    parts->find.message = (Hoist__Internal__Find)HOIST__INTERNAL__FIND__INIT;
+    codec_put_job(&request->find.job, &parts->find.job);
+    parts->find.message.job = &parts->find.job;
+    parts->find.message.pid = (uint32_t)request->find.known.pid;
+    parts->find.message.start_time = request->find.known.start_time;
+    parts->message.find = &parts->find.message;
 }
 
 static void put_spawn_request(const struct launcher_request *request, struct request_parts *parts)
@@ -286,6 +305,18 @@ static int get_list_groups(const Hoist__Internal__Request *message, struct launc
     if (ret->list_groups.from_start)
         return 0;
     return codec_get_job(message->list_groups->after, &ret->list_groups.after, err);
+}
+
+static int get_find(const Hoist__Internal__Request *message, struct launcher_request *ret,
+                    struct error *err)
+{
+    if (message->find->pid > INT32_MAX)
+        return error_set(err, -EPROTO, "%u is no process id", message->find->pid);
+    ret->find.known = (struct spawn_process){
+        .pid = (pid_t)message->find->pid,
+        .start_time = message->find->start_time,
+    };
+    return codec_get_job(message->find->job, &ret->find.job, err);
 }
 
 /* --- decoding a Spawn: its texts are copied into one block ------------------------------------ */
@@ -412,6 +443,9 @@ static const struct request_coding {
     [LAUNCHER_REQUEST_REMOVE] = {HOIST__INTERNAL__REQUEST__REQUEST_REMOVE, put_job, get_job},
     [LAUNCHER_REQUEST_LIST_GROUPS] = {HOIST__INTERNAL__REQUEST__REQUEST_LIST_GROUPS,
                                       put_list_groups, get_list_groups},
+    [LAUNCHER_REQUEST_FIND] = {HOIST__INTERNAL__REQUEST__REQUEST_FIND, put_find, get_find},
+    [LAUNCHER_REQUEST_LIST_TASKS] = {HOIST__INTERNAL__REQUEST__REQUEST_LIST_TASKS, put_job,
+                                     get_job},
 };
 
 static_assert(ARRAY_SIZE(request_codings) == _LAUNCHER_REQUEST_MAX, "each request has a coding");

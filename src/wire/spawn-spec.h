@@ -66,6 +66,22 @@ struct spawn_result {
 
 #define SPAWN_RESULT_NULL ((struct spawn_result){.pidfd = FD_NONE})
 
+/* Who a hoist-init was said to be: pid 0, nobody knows. */
+struct spawn_process {
+    pid_t pid; /* as in spawn_result, both */
+    uint64_t start_time;
+};
+
+#define SPAWN_TASK_NAME_MAX 16 /* TASK_COMM_LEN, with the NUL */
+#define SPAWN_TASKS_MAX     8  /* that are told of a job */
+
+/* A task (thread) of a job, as /proc/PID/stat shows it to everybody. */
+struct spawn_task {
+    pid_t pid;
+    char state;                     /* "R", "D", …: proc(5) */
+    char name[SPAWN_TASK_NAME_MAX]; /* printable ASCII */
+};
+
 /* What can be kept for jobs, all of them together; 0: not known, or nothing. */
 struct spawn_room {
     uint64_t memory;     /* bytes: the host's less what is not for jobs */

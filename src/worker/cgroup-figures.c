@@ -9,34 +9,24 @@
 #include "linux/cgroup-stat.h"
 #include "linux/cgroup-tree.h"
 
-#define LEVELS_BELOW_ROOT 3 /* group, job, cmd */
-
-/* The events of <root>, whose limit is that of all jobs together: `path` is
- * <root>/<group>/<id>/cmd. */
-static uint64_t oom_of_all(int mount_fd, const char *path)
+static int cgroup_below(const struct cgroup_place *root, const char *cgroup)
 {
-    _cleanup_free_ char *root = strdup(path);
-    _cleanup_close_ int fd = FD_NONE;
+    size_t size = strlen(root->path);
 
-    for (int i = 0; root && i < LEVELS_BELOW_ROOT; i++) {
-        char *slash = strrchr(root, '/');
-
-        if (!slash)
-            return 0;
-        *slash = '\0';
-    }
-    fd = root ? cgroup_open(mount_fd, root, NULL) : -ENOMEM;
-    return fd < 0 ? 0 : cgroup_oom_of_own(fd);
+    if (root->fd < 0 || strncmp(cgroup, root->path, size) != 0 || cgroup[size] != '/')
+        return -ENOENT;
+    return cgroup_open(root->fd, cgroup + size + 1, NULL);
 }
 
-int cgroup_figures_read(int mount_fd, const char *path, struct cgroup_usage *ret)
+/* The events of the root are those of the limit of all jobs together. */
+int cgroup_figures_read(const struct cgroup_place *root, const char *cgroup,
+                        struct cgroup_usage *ret)
 {
-    _cleanup_close_ int fd = cgroup_open(mount_fd, path, NULL);
-
+    _cleanup_close_ int fd = cgroup_below(root, cgroup);
     int r = fd < 0 ? fd : cgroup_usage_read(fd, ret, NULL);
 
     if (r >= 0)
-        ret->oom_of_all = oom_of_all(mount_fd, path);
+        ret->oom_of_all = cgroup_oom_of_own(root->fd);
     return r;
 }
 
@@ -47,9 +37,9 @@ static int append(const char *key, const char *value, void *data)
     return line ? strv_append(data, line) : -ENOMEM;
 }
 
-int cgroup_figures_list(int mount_fd, const char *path, char ***ret)
+int cgroup_figures_list(const struct cgroup_place *root, const char *cgroup, char ***ret)
 {
-    _cleanup_close_ int fd = cgroup_open(mount_fd, path, NULL);
+    _cleanup_close_ int fd = cgroup_below(root, cgroup);
     _cleanup_strv_ char **list = NULL;
     int r = fd < 0 ? fd : cgroup_statistics_read(fd, append, &list);
 

@@ -59,7 +59,7 @@ struct job_limit {
     char detail[LIMIT_DETAIL_MAX];
 };
 
-#define JOB_BLOCKED_TASKS_MAX 8
+#define JOB_BLOCKED_TASKS_MAX SPAWN_TASKS_MAX
 
 struct job_info {
     unsigned shared; /* atomic: references beyond the first */

@@ -138,10 +138,17 @@ void operation_fail_with(struct worker_operation *op, int code, enum hoist_reaso
 
 void operation_answer_job(struct worker_operation *op, struct job *job)
 {
+    if (!op->knows_tasks && job_is_past_its_deadline(job) && job_ask_for_tasks(job)) {
+        operation_stop_waiting(op);
+        source_drop(&op->timer);
+        return operation_wait_for(op, job, OPERATION_WAITS_FOR_TASKS);
+    }
     op->reply.job = snapshot_job(job);
     if (!op->reply.job)
         return operation_fail_with(op, -ENOMEM, HOIST_REASON_UNSPECIFIED,
                                    "no memory to show the job");
+    if (op->shown)
+        op->shown(op, job);
     operation_answer(op);
 }
 
@@ -197,8 +204,10 @@ void operation_stop_waiting(struct worker_operation *op)
 
 static void wake(struct worker_operation *op, struct job *job)
 {
+    bool answered_once_told = op->waits_for == OPERATION_WAITS_FOR_TASKS;
+
     operation_stop_waiting(op);
-    if (op->woken)
+    if (op->woken && !answered_once_told)
         op->woken(op, job);
     else
         operation_answer_job(op, job);
@@ -212,6 +221,19 @@ void job_wake_started(struct job *job)
     {
         if (op->waits_for == OPERATION_WAITS_FOR_START)
             wake(op, job);
+    }
+}
+
+void job_wake_tasks(struct job *job)
+{
+    struct worker_operation *op, *next;
+
+    DL_FOREACH_SAFE2(job->waiting, op, next, job_next)
+    {
+        if (op->waits_for != OPERATION_WAITS_FOR_TASKS)
+            continue;
+        op->knows_tasks = true;
+        wake(op, job);
     }
 }
 

@@ -15,6 +15,7 @@ enum operation_wait {
     OPERATION_WAITS_FOR_START,
     OPERATION_WAITS_FOR_END,
     OPERATION_WAITS_FOR_CHANGE, /* of state, the end included */
+    OPERATION_WAITS_FOR_TASKS,  /* of a job that can't be ended, or for its end */
 };
 
 /* The job that was named: living (`job`), or ended (`record`, which may be taken). */
@@ -31,6 +32,7 @@ struct worker_operation {
     struct worker_reply reply;
     bool answered;
     bool cancelled;
+    bool knows_tasks; /* of a job that can't be ended it was told which they are */
     unsigned pending;
 
     char *principal;
@@ -42,6 +44,8 @@ struct worker_operation {
     enum operation_wait waits_for;
     /* NULL: answered with a snapshot. Otherwise called when what it waits for has come. */
     void (*woken)(struct worker_operation *op, struct job *job);
+    /* NULL, or adds to a snapshot before it goes out. */
+    void (*shown)(struct worker_operation *op, struct job *job);
     sd_event_source *timer;
 
     /* What the operations need each. */
@@ -82,6 +86,7 @@ int operation_arm(struct worker_operation *op, usec_t deadline, job_timer_fn *fn
 
 /* The answers. Each ends the operation: it is delivered from the event loop. */
 void operation_answer(struct worker_operation *op);
+/* Of a job that can't be ended once its tasks are known: `op` may wait for them before. */
 void operation_answer_job(struct worker_operation *op, struct job *job);
 void operation_answer_record(struct worker_operation *op, const struct store_record *record);
 void operation_fail(struct worker_operation *op, const struct failure *failure);
@@ -94,6 +99,8 @@ bool operation_resumed(struct worker_operation *op);
 /* Frees without an answer. */
 void operation_free(struct worker_operation *op);
 
+/* Wakes what waits to be told which tasks can't be ended. */
+void job_wake_tasks(struct job *job);
 /* Wakes what waits for another state than the last one. */
 void job_wake_changed(struct job *job);
 /* Fails everything that still waits for the start, or wakes what waits for the end. */

@@ -51,10 +51,22 @@ static void fill_statistics(const struct worker_operation *op, const struct job 
         (void)cgroup_figures_kept(&usage->cgroup, &usage->statistics);
 }
 
+static void add_rates(struct worker_operation *op, struct job *job)
+{
+    (void)job;
+    fill_rates(&op->before, op->before_time, &op->reply.job->usage);
+}
+
+static void add_statistics_and_rates(struct worker_operation *op, struct job *job)
+{
+    fill_statistics(op, job);
+    add_rates(op, job);
+}
+
 static void answer_get(struct worker_operation *op, struct job *job)
 {
+    op->shown = add_statistics_and_rates;
     operation_answer_job(op, job);
-    fill_statistics(op, job);
 }
 
 static int sample_again(sd_event_source *source, uint64_t usec, void *userdata)
@@ -66,8 +78,6 @@ static int sample_again(sd_event_source *source, uint64_t usec, void *userdata)
     source_drop(&op->timer);
     operation_stop_waiting(op);
     answer_get(op, job);
-    if (op->reply.job)
-        fill_rates(&op->before, op->before_time, &op->reply.job->usage);
     return 0;
 }
 
@@ -140,9 +150,8 @@ int worker_wait(struct worker *worker, const struct worker_caller *caller, const
 static void answer_change(struct worker_operation *op, struct job *job)
 {
     operation_stop_waiting(op);
+    op->shown = add_rates;
     operation_answer_job(op, job);
-    if (op->reply.job)
-        fill_rates(&op->before, op->before_time, &op->reply.job->usage);
 }
 
 static int delay_has_passed(sd_event_source *source, uint64_t usec, void *userdata)

@@ -82,44 +82,8 @@ int recovery_read(struct worker *worker, struct store *store, struct error *err)
 /* --- one job ------------------------------------------------------------------------------------
  */
 
-/* The state file as it was found. Nothing follows from it until the job can be looked at whole. */
-struct finding {
-    struct state_file said;
-    bool has_said;
-};
-
-/* The agent died before it could write down who hoist-init is. */
-static int find_unwritten_process(struct job *job)
-{
-    struct spawn_result found = SPAWN_RESULT_NULL;
-    int r = spawner_find(job->worker->spawner, &job->specification.id, job->group, &found);
-
-    if (r < 0)
-        return r;
-    job->init = (struct pidref){
-        .pid = found.pid,
-        .start_time = found.start_time,
-        .fd = TAKE_FD(found.pidfd),
-    };
-    if (!job->outcome.cgroup)
-        job->outcome.cgroup = strdup(found.cgroup);
-    (void)state_file_write_process(job->state_fd, found.pid, found.start_time); /* as at a start */
-    return 0;
-}
-
-static int reopen_process(struct job *job, const struct finding *finding)
-{
-    const struct state_file *said = &finding->said;
-    bool is_written = finding->has_said && said->has_process;
-    pid_t pid = is_written ? said->pid : job->outcome.pid;
-    uint64_t start_time = is_written ? said->start_time : job->outcome.pid_start_time;
-
-    return pid == 0 ? find_unwritten_process(job)
-                    : spawner_reopen(job->worker->spawner, pid, start_time, &job->init);
-}
-
 /* Its files are complete before anything is asked for: one that isn't has never had a reader. */
-static bool has_said_nothing(const struct job *job, const struct finding *finding)
+static bool has_said_nothing(const struct job *job, const struct recovery_finding *finding)
 {
     if (finding->has_said)
         return !finding->said.has_exit && finding->said.progress.phase == STATE_PHASE_CREATED;
@@ -135,24 +99,6 @@ static void note_never_started(struct job *job)
     job->start.failed = true;
     job->start.failure = SPAWN_FAILURE_UNAVAILABLE;
     job->start.failure_code = -ENOENT;
-}
-
-/* Negative: a shortage, so that nobody knows yet whether it lives. */
-static int find_process(struct job *job, const struct finding *finding)
-{
-    int r = reopen_process(job, finding);
-
-    if (error_is_shortage(r))
-        return r;
-    job->process_ended = r < 0;
-    if (r == -ENOENT && job->outcome.state == HOIST_STATE_STARTING &&
-        has_said_nothing(job, finding))
-        note_never_started(job);
-    if (job->process_ended)
-        return 0;
-    job->outcome.pid = job->init.pid;
-    job->outcome.pid_start_time = job->init.start_time;
-    return job_watch(job, NULL);
 }
 
 static int open_files(struct job *job)
@@ -175,22 +121,16 @@ static int open_files(struct job *job)
 static int look_at_job(struct job *job)
 {
     struct worker *worker = job->worker;
-    struct finding finding = {.has_said = false};
+    struct recovery_finding *finding = &worker->recovery.finding;
     int r = open_files(job);
 
     if (r < 0)
         return r;
-    finding.has_said =
-        job->state_fd >= 0 && state_file_read(job->state_fd, &finding.said, NULL) == 0;
-    job->rebooted =
-        !id_equal(finding.has_said ? &finding.said.boot : &job->outcome.boot_id, &worker->boot_id);
+    finding->has_said =
+        job->state_fd >= 0 && state_file_read(job->state_fd, &finding->said, NULL) == 0;
+    job->rebooted = !id_equal(finding->has_said ? &finding->said.boot : &job->outcome.boot_id,
+                              &worker->boot_id);
     job->process_ended = job->rebooted;
-    if (!job->rebooted)
-        r = find_process(job, &finding);
-    if (r < 0)
-        return r;
-    uid_pool_reserve(&worker->uids, job->specification.uid);
-    job_read_said(job); /* also what was said before the watch began */
     return 0;
 }
 
@@ -216,6 +156,8 @@ static void drop_refused(struct job *job)
 /* As after a spawner's answer: whether the command was executed is still to be heard. */
 static void resume_job(struct job *job)
 {
+    uid_pool_reserve(&job->worker->uids, job->specification.uid);
+    job_read_said(job); /* also what was said before the watch began */
     if (job->recorded && was_refused(job)) {
         drop_refused(job);
         return;
@@ -224,8 +166,99 @@ static void resume_job(struct job *job)
         job->start.pending = true;
         job->start.spawn_answered = true;
         job->start.put_answered = job->recorded;
+    } else if (job->stop_wanted) {
+        job_send_stop(job);
     }
     job_advance(job);
+}
+
+/* --- who is its hoist-init ----------------------------------------------------------------------
+ */
+
+static void recover_more(struct worker *worker);
+static void wait_for_room(struct worker *worker, int code);
+
+static struct spawn_process written_process(const struct job *job)
+{
+    const struct recovery_finding *finding = &job->worker->recovery.finding;
+
+    if (finding->has_said && finding->said.has_process)
+        return (struct spawn_process){finding->said.pid, finding->said.start_time};
+    return (struct spawn_process){job->outcome.pid, job->outcome.pid_start_time};
+}
+
+/* The agent died before it could write down who hoist-init is. */
+static void write_process(struct job *job, const struct spawn_result *found)
+{
+    if (!job->outcome.cgroup)
+        job->outcome.cgroup = strdup(found->cgroup);
+    (void)state_file_write_process(job->state_fd, found->pid,
+                                   found->start_time); /* as at a start */
+}
+
+static int take_process(struct job *job, struct spawn_result *found)
+{
+    int r;
+
+    job->init = (struct pidref){
+        .pid = found->pid,
+        .start_time = found->start_time,
+        .fd = TAKE_FD(found->pidfd),
+    };
+    r = job_watch(job, NULL);
+    if (r < 0) {
+        job_unwatch(job);
+        pidref_done(&job->init);
+        return r;
+    }
+    if (written_process(job).pid == 0)
+        write_process(job, found);
+    job->outcome.pid = job->init.pid;
+    job->outcome.pid_start_time = job->init.start_time;
+    return 0;
+}
+
+static void process_is_gone(struct job *job, int code)
+{
+    job->process_ended = true;
+    if (code == -ENOENT && job->outcome.state == HOIST_STATE_STARTING &&
+        has_said_nothing(job, &job->worker->recovery.finding))
+        note_never_started(job);
+}
+
+/* The three that say so: spawn_find(). */
+static bool is_gone(int code)
+{
+    return code == -ESRCH || code == -ENOENT || code == -EOPNOTSUPP;
+}
+
+static void process_found(struct spawner_found *found, void *userdata)
+{
+    struct job *job = userdata;
+    struct worker *worker = job->worker;
+    int r = found->code;
+
+    job->pending--;
+    if (is_gone(r))
+        process_is_gone(job, r);
+    else if (r == 0)
+        r = take_process(job, &found->result);
+    if (r < 0 && !is_gone(r))
+        return wait_for_room(worker, r);
+    job->sought = false;
+    worker->recovery.sought = NULL;
+    resume_job(job);
+    recover_more(worker);
+}
+
+static int seek_process(struct job *job)
+{
+    const struct spawn_process written = written_process(job);
+    int r = spawner_find(job->worker->spawner, &job->specification.id, job->group, &written,
+                         process_found, job);
+
+    job->pending += r == 0;
+    return r;
 }
 
 /* --- all of them --------------------------------------------------------------------------------
@@ -257,7 +290,12 @@ static int enter(struct worker *worker, struct specification *specification,
         job_free(job);
         return r;
     }
-    resume_job(job);
+    if (job->rebooted) {
+        resume_job(job);
+        return 0;
+    }
+    job->sought = true;
+    worker->recovery.sought = job;
     return 0;
 }
 
@@ -313,8 +351,9 @@ static int recover_next(struct worker *worker)
                                    false);
 }
 
-static void wait_for_room(struct recovery *recovery, struct worker *worker, int code)
+static void wait_for_room(struct worker *worker, int code)
 {
+    struct recovery *recovery = &worker->recovery;
     struct error err;
 
     error_set(&err, code, "jobs can't be found again yet, and are waited for: %s",
@@ -326,22 +365,29 @@ static void wait_for_room(struct recovery *recovery, struct worker *worker, int 
     (void)sd_event_source_set_enabled(recovery->again, SD_EVENT_ONESHOT);
 }
 
-static int recover_more(sd_event_source *source, uint64_t usec, void *userdata)
+/* One after the other: each goes on when the spawner has said who its hoist-init is. */
+static void recover_more(struct worker *worker)
 {
-    struct worker *worker = userdata;
     struct recovery *recovery = &worker->recovery;
     size_t count = recovery->living.count + recovery->unrecorded_count;
     int r = 0;
 
-    (void)source, (void)usec;
-    for (; recovery->next < count && r == 0; recovery->next += r == 0)
+    for (; !recovery->sought && recovery->next < count && r == 0; recovery->next += r == 0)
         r = recover_next(worker);
-    if (r < 0) {
-        wait_for_room(recovery, worker, r);
-        return 0;
-    }
+    if (r == 0 && recovery->sought)
+        r = seek_process(recovery->sought);
+    if (r < 0)
+        return wait_for_room(worker, r);
+    if (recovery->sought)
+        return;
     recovery_done(worker);
     leftovers_look(worker);
+}
+
+static int recover_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    recover_more(userdata);
     return 0;
 }
 
@@ -358,7 +404,7 @@ void recovery_step(struct worker *worker)
 int recovery_prepare(struct worker *worker)
 {
     int r = sd_event_add_time_relative(worker->event, &worker->recovery.again, CLOCK_BOOTTIME, 0,
-                                       USEC_PER_MSEC, recover_more, worker);
+                                       USEC_PER_MSEC, recover_again, worker);
 
     return r < 0 ? r : sd_event_source_set_enabled(worker->recovery.again, SD_EVENT_OFF);
 }
@@ -371,5 +417,5 @@ void recovery_begin(struct worker *worker, struct worker_operation *ready)
     worker->kept = recovery->directories - recovery->unrecorded_count;
     worker->kept -= MIN(worker->kept, recovery->living.count);
     worker->recovering = 1;
-    (void)recover_more(recovery->again, 0, worker);
+    recover_more(worker);
 }

@@ -31,6 +31,8 @@
 
 typedef struct sd_event_source sd_event_source;
 
+struct job;
+
 /* What was found on disk before the store got its thread (recovery.c). */
 struct recovery {
     struct store_list living; /* records */
@@ -40,9 +42,15 @@ struct recovery {
     size_t next; /* to be entered: records first, then directories */
     bool told;   /* that something is short */
     sd_event_source *again;
+
+    struct job *sought; /* the one in hand: who is its hoist-init? */
+    /* Its state file as it was found. Nothing follows from it until that is known, too. */
+    struct recovery_finding {
+        struct state_file said;
+        bool has_said;
+    } finding;
 };
 
-struct job;
 struct worker_operation;
 struct orphan;
 struct disk_thread;
@@ -115,6 +123,7 @@ struct job {
 
     struct job_start start;
     struct pidref init;
+    bool sought;        /* nobody knows yet who hoist-init is, or whether it lives */
     bool process_ended; /* hoist-init is gone, has said its last and can't go, or never was */
     bool rebooted;      /* it ran in an earlier boot of the host */
 
@@ -146,6 +155,12 @@ struct job {
     bool end_told;     /* operations and the owner were told */
     bool dropped;      /* it leaves no record */
     bool deleted;      /* DeleteJob: it isn't found any more */
+
+    struct {
+        bool asked; /* of the spawner, and not told yet */
+        size_t count;
+        struct spawn_task list[SPAWN_TASKS_MAX];
+    } blocked; /* tasks that can't be ended, as last told (blocked.c) */
 
     unsigned pending; /* completions of spawner, store and disk that will come with this job */
     bool recorded;    /* the store holds it */
@@ -204,6 +219,16 @@ struct job_info *snapshot_record(const struct store_record *record, struct error
 unsigned usage_throttled(const struct cgroup_usage *before, const struct cgroup_usage *after);
 /* Reads the figures of a living job now. 0 or a negative errno. */
 int job_read_usage(struct job *job, struct cgroup_usage *ret);
+
+/* --- tasks that can't be ended (blocked.c) --- */
+
+/* A stop should have been through by now. */
+bool job_is_past_its_deadline(const struct job *job);
+/*
+ * Asks which tasks still hold it; who waits for OPERATION_WAITS_FOR_TASKS is woken by the answer.
+ * False: nobody can be asked.
+ */
+bool job_ask_for_tasks(struct job *job);
 
 /* --- life (life.c, watch.c, stop.c, end.c) --- */
 

@@ -131,20 +131,17 @@ static void info_live_output(struct job *job, struct job_info *info)
     };
 }
 
-static bool is_past_its_deadline(const struct job *job)
-{
-    return job->outcome.state == HOIST_STATE_STOPPING && job->kill_deadline != 0 &&
-           clock_boot() >= job->kill_deadline;
-}
-
 static void info_blocked(const struct job *job, struct job_info *info)
 {
-    int count = spawner_tasks(job->worker->spawner, job->outcome.cgroup, info->blocked_tasks,
-                              ARRAY_SIZE(info->blocked_tasks));
-
     /* Without the figure: hoist-init waits for one at least. */
     info->processes_blocked = (uint32_t)MAX(info->usage.cgroup.pids_current, UINT64_C(1));
-    info->blocked_task_count = count > 0 ? (size_t)count : 0;
+    info->blocked_task_count = job->blocked.count;
+    for (size_t i = 0; i < job->blocked.count; i++) {
+        const struct spawn_task *task = &job->blocked.list[i];
+
+        info->blocked_tasks[i] = (struct hoist_blocked_task){task->pid, task->state, ""};
+        memcpy(info->blocked_tasks[i].name, task->name, sizeof(task->name));
+    }
 }
 
 static void info_live(struct job *job, struct job_info *info)
@@ -165,7 +162,7 @@ static void info_live(struct job *job, struct job_info *info)
         info->usage.cgroup = usage;
         info->usage.throttled = usage_throttled(&(struct cgroup_usage){.known = 0}, &usage);
     }
-    if (is_past_its_deadline(job))
+    if (job_is_past_its_deadline(job))
         info_blocked(job, info);
 }
 

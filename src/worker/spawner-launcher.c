@@ -2,7 +2,6 @@
 #include "worker/spawner-launcher.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +9,9 @@
 #include <utlist.h>
 
 #include "base/strv.h"
+#include "linux/cgroup-tree.h"
 #include "wire/launcher-client.h"
-#include "worker/blocked-tasks.h"
 #include "worker/cgroup-figures.h"
-#include "worker/init-process.h"
 
 /*
  * Each request is an object that the client hands back with the answer. The client may outlive the
@@ -26,11 +24,10 @@ struct spawner_launcher {
     struct spawner head;
     struct launcher_client *client; /* borrowed */
     sd_event_source *source;
-    int cgroup_mount;  /* FD_NONE: none */
-    char *cgroup_root; /* of all jobs, below it; "": none */
+    int cgroups;       /* the jobs' cgroup root; FD_NONE: none */
+    char *cgroup_root; /* its path below the cgroup2 mount; "": none */
     char **degradations;
-    spawner_launcher_gone_fn *gone;
-    void *userdata;
+    struct spawner_launcher_events events;
     struct request *requests; /* under way */
 };
 
@@ -43,6 +40,8 @@ struct request {
         spawner_killed_fn *killed;
         spawner_removed_fn *removed;
         spawner_listed_fn *listed;
+        spawner_found_fn *found;
+        spawner_tasks_fn *tasks;
     } done;
     struct spawner_group *groups; /* of ListGroups, page by page */
     size_t group_count;
@@ -83,7 +82,21 @@ static void request_freep(struct request **request)
 /* --- spawn --------------------------------------------------------------------------------------
  */
 
-static void started(struct spawn_result *result, enum spawn_failure failure,
+/*
+ * Another root in the place of the one that somebody had removed. Landlock's rules are of
+ * directories: where it confines us the new one is shut.
+ */
+static void cgroups_moved(struct spawner_launcher *spawner, int cgroups)
+{
+    char text[256];
+
+    fd_close(spawner->cgroups);
+    spawner->cgroups = cgroups;
+    if (cgroup_file_read(cgroups, "cgroup.controllers", text, sizeof(text)) == -EACCES)
+        spawner->events.shut_out(spawner->events.userdata);
+}
+
+static void started(struct spawn_result *result, int *cgroups, enum spawn_failure failure,
                     const struct error *err, void *owner)
 {
     _cleanup_request_ struct request *request = owner;
@@ -91,6 +104,8 @@ static void started(struct spawn_result *result, enum spawn_failure failure,
 
     if (!request->spawner)
         return;
+    if (*cgroups >= 0)
+        cgroups_moved(request->spawner, TAKE_FD(*cgroups));
     if (err) {
         answer.code = err->code;
         answer.error = *err;
@@ -239,33 +254,95 @@ static int launcher_list(struct spawner *spawner, spawner_listed_fn *done, void 
     return r;
 }
 
+/* --- find ---------------------------------------------------------------------------------------
+ */
+
+static void found(struct spawn_result *result, const struct error *err, void *owner)
+{
+    _cleanup_request_ struct request *request = owner;
+    struct spawner_found answer = {.result = SPAWN_RESULT_NULL};
+
+    if (!request->spawner)
+        return;
+    if (err) {
+        answer.code = err->code;
+        answer.error = *err;
+    } else {
+        answer.result = *result;
+        result->pidfd = FD_NONE;
+    }
+    request->done.found(&answer, request->userdata);
+    fd_close(answer.result.pidfd);
+}
+
+static int launcher_find(struct spawner *spawner, const struct id *id, const char *group,
+                         const struct spawn_process *known, spawner_found_fn *done, void *userdata)
+{
+    struct request *request = request_new(launcher(spawner), userdata);
+    int r;
+
+    if (!request)
+        return -ENOMEM;
+    request->done.found = done;
+    r = launcher_client_find(launcher(spawner)->client, group, id, known, found, request, NULL);
+    if (r < 0)
+        request_free(request);
+    return r;
+}
+
+/* --- tasks --------------------------------------------------------------------------------------
+ */
+
+static void tasks_listed(const struct launcher_tasks *tasks, const struct error *err, void *owner)
+{
+    _cleanup_request_ struct request *request = owner;
+    struct spawner_tasks answer = {.code = err ? err->code : 0};
+
+    if (!request->spawner)
+        return;
+    if (!err) {
+        answer.count = tasks->count;
+        memcpy(answer.list, tasks->list, sizeof(answer.list));
+    }
+    request->done.tasks(&answer, request->userdata);
+}
+
+static int launcher_tasks(struct spawner *spawner, const struct id *id, const char *group,
+                          spawner_tasks_fn *done, void *userdata)
+{
+    struct request *request = request_new(launcher(spawner), userdata);
+    int r;
+
+    if (!request)
+        return -ENOMEM;
+    request->done.tasks = done;
+    r = launcher_client_list_tasks(launcher(spawner)->client, group, id, tasks_listed, request,
+                                   NULL);
+    if (r < 0)
+        request_free(request);
+    return r;
+}
+
 /* --- figures and the socket ---------------------------------------------------------------------
  */
 
+static struct cgroup_place place(struct spawner *spawner)
+{
+    return (struct cgroup_place){launcher(spawner)->cgroups, launcher(spawner)->cgroup_root};
+}
+
 static int launcher_usage(struct spawner *spawner, const char *cgroup, struct cgroup_usage *ret)
 {
-    return cgroup_figures_read(launcher(spawner)->cgroup_mount, cgroup, ret);
+    const struct cgroup_place root = place(spawner);
+
+    return cgroup_figures_read(&root, cgroup, ret);
 }
 
 static int launcher_statistics(struct spawner *spawner, const char *cgroup, char ***ret)
 {
-    return cgroup_figures_list(launcher(spawner)->cgroup_mount, cgroup, ret);
-}
+    const struct cgroup_place root = place(spawner);
 
-static int launcher_tasks(struct spawner *spawner, const char *cgroup,
-                          struct hoist_blocked_task *ret, size_t max)
-{
-    return blocked_tasks_read(launcher(spawner)->cgroup_mount, cgroup, ret, max);
-}
-
-static int launcher_find(struct spawner *spawner, const struct id *id, const char *group,
-                         struct spawn_result *ret)
-{
-    const struct spawner_launcher *self = launcher(spawner);
-
-    if (self->cgroup_mount < 0 || text_is_empty(self->cgroup_root))
-        return -EOPNOTSUPP;
-    return init_process_find(self->cgroup_mount, self->cgroup_root, group, id, ret);
+    return cgroup_figures_list(&root, cgroup, ret);
 }
 
 static int socket_is_ready(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -276,7 +353,7 @@ static int socket_is_ready(sd_event_source *source, int fd, uint32_t events, voi
     (void)fd, (void)events;
     if (launcher_client_dispatch(spawner->client, &err) < 0) {
         (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        spawner->gone(&err, spawner->userdata);
+        spawner->events.gone(&err, spawner->events.userdata);
     }
     return 0;
 }
@@ -300,7 +377,7 @@ static void launcher_free(struct spawner *spawner)
         request->spawner = NULL;
     }
     self->source = sd_event_source_disable_unref(self->source);
-    self->cgroup_mount = fd_close(self->cgroup_mount);
+    self->cgroups = fd_close(self->cgroups);
     strv_free(self->degradations);
     free(self->cgroup_root);
     free(self);
@@ -327,11 +404,7 @@ static int take_hello(struct spawner_launcher *spawner, const struct launcher_he
     spawner->head.degradations = spawner->degradations;
     spawner->head.room = hello->room;
     spawner->cgroup_root = strdup(hello->cgroup_root);
-    if (!spawner->cgroup_root)
-        return -ENOMEM;
-    if (hello->cgroup_mount[0])
-        spawner->cgroup_mount = open(hello->cgroup_mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return 0;
+    return spawner->cgroup_root ? 0 : -ENOMEM;
 }
 
 static int watch_socket(struct spawner_launcher *spawner, sd_event *event)
@@ -343,8 +416,9 @@ static int watch_socket(struct spawner_launcher *spawner, sd_event *event)
 }
 
 int spawner_launcher_new(sd_event *event, struct launcher_client *client,
-                         const struct launcher_hello *hello, spawner_launcher_gone_fn *gone,
-                         void *userdata, struct spawner **ret, struct error *err)
+                         const struct launcher_hello *hello, int cgroups,
+                         const struct spawner_launcher_events *events, struct spawner **ret,
+                         struct error *err)
 {
     struct spawner_launcher *spawner = calloc(1, sizeof(*spawner));
     int r;
@@ -354,13 +428,14 @@ int spawner_launcher_new(sd_event *event, struct launcher_client *client,
     *spawner = (struct spawner_launcher){
         .head.class = &launcher_class,
         .client = client,
-        .cgroup_mount = FD_NONE,
-        .gone = gone,
-        .userdata = userdata,
+        .cgroups = FD_NONE,
+        .events = *events,
     };
     r = take_hello(spawner, hello);
     if (r == 0)
         r = watch_socket(spawner, event);
+    if (r == 0)
+        spawner->cgroups = cgroups;
     if (r < 0) {
         launcher_free(&spawner->head);
         return error_set(err, r, "can't watch the launcher's socket: %s", strerrordesc_np(-r));

@@ -13,10 +13,20 @@ struct launcher_hello;
  * used for other requests beside.
  */
 
-/* The launcher is gone, or said what makes no sense: nothing can be started any more. */
-typedef void spawner_launcher_gone_fn(const struct error *err, void *userdata);
+/* What ends its use. */
+struct spawner_launcher_events {
+    /* The launcher is gone, or said what makes no sense: nothing can be started any more. */
+    void (*gone)(const struct error *err, void *userdata);
+    /* The jobs' cgroups are elsewhere now, where this process may not read: another one could. */
+    void (*shut_out)(void *userdata);
+    void *userdata;
+};
 
-/* `hello` is the launcher's (copied); its degradations become those of the jobs. */
+/*
+ * `hello` is the launcher's (copied); its degradations become those of the jobs. `cgroups` is what
+ * came with it: taken on success.
+ */
 int spawner_launcher_new(sd_event *event, struct launcher_client *client,
-                         const struct launcher_hello *hello, spawner_launcher_gone_fn *gone,
-                         void *userdata, struct spawner **ret, struct error *err);
+                         const struct launcher_hello *hello, int cgroups,
+                         const struct spawner_launcher_events *events, struct spawner **ret,
+                         struct error *err);

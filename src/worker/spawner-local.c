@@ -9,11 +9,8 @@
 #include <utlist.h>
 
 #include "base/strv.h"
-#include "linux/cgroup-tree.h"
 #include "spawn/spawn.h"
-#include "worker/blocked-tasks.h"
 #include "worker/cgroup-figures.h"
-#include "worker/init-process.h"
 
 /*
  * src/spawn answers at once; an answer waits here in a queue until the event loop delivers it,
@@ -25,6 +22,8 @@ enum answer_kind {
     ANSWER_KILLED,
     ANSWER_REMOVED,
     ANSWER_LISTED,
+    ANSWER_FOUND,
+    ANSWER_TASKS,
 };
 
 struct answer {
@@ -37,18 +36,21 @@ struct answer {
         spawner_killed_fn *killed;
         spawner_removed_fn *removed;
         spawner_listed_fn *listed;
+        spawner_found_fn *found;
+        spawner_tasks_fn *tasks;
     } done;
     union {
         struct spawner_started started;
         struct spawner_removed removed;
         struct spawner_groups groups;
+        struct spawner_found found;
+        struct spawner_tasks tasks;
     };
 };
 
 struct spawner_local {
     struct spawner head;
     struct spawn_context *context;
-    struct cgroup_tree tree; /* for the figures; none: fd FD_NONE */
     struct answer *answers;
     sd_event_source *source;
 };
@@ -63,6 +65,8 @@ static void answer_free(struct spawner_local *spawner, struct answer *answer)
     DL_DELETE(spawner->answers, answer);
     if (answer->kind == ANSWER_STARTED && answer->started.code == 0)
         fd_close(answer->started.result.pidfd);
+    if (answer->kind == ANSWER_FOUND && answer->found.code == 0)
+        fd_close(answer->found.result.pidfd);
     if (answer->kind == ANSWER_LISTED)
         free((void *)(uintptr_t)answer->groups.groups);
     free(answer);
@@ -82,6 +86,12 @@ static void answer_call(struct answer *answer)
         break;
     case ANSWER_LISTED:
         answer->done.listed(&answer->groups, answer->userdata);
+        break;
+    case ANSWER_FOUND:
+        answer->done.found(&answer->found, answer->userdata);
+        break;
+    case ANSWER_TASKS:
+        answer->done.tasks(&answer->tasks, answer->userdata);
         break;
     }
 }
@@ -182,29 +192,57 @@ static int local_list(struct spawner *spawner, spawner_listed_fn *done, void *us
     return 0;
 }
 
+static int local_find(struct spawner *spawner, const struct id *id, const char *group,
+                      const struct spawn_process *known, spawner_found_fn *done, void *userdata)
+{
+    struct answer *answer = answer_new(local(spawner), ANSWER_FOUND, userdata);
+
+    if (!answer)
+        return -ENOMEM;
+    answer->done.found = done;
+    answer->found.code = spawn_find(local(spawner)->context, group, id, known,
+                                    &answer->found.result, &answer->found.error);
+    return 0;
+}
+
+static int local_tasks(struct spawner *spawner, const struct id *id, const char *group,
+                       spawner_tasks_fn *done, void *userdata)
+{
+    struct answer *answer = answer_new(local(spawner), ANSWER_TASKS, userdata);
+    int count;
+
+    if (!answer)
+        return -ENOMEM;
+    answer->done.tasks = done;
+    count = spawn_tasks(local(spawner)->context, group, id, answer->tasks.list, NULL);
+    answer->tasks.code = MIN(count, 0);
+    answer->tasks.count = (size_t)MAX(count, 0);
+    return 0;
+}
+
+/* Asked for each time: another agent may have had the root made anew. */
+static struct cgroup_place place(struct spawner *spawner)
+{
+    const struct spawn_context *context = local(spawner)->context;
+
+    return (struct cgroup_place){
+        spawn_context_cgroups(context),
+        spawn_context_cgroup_root(context),
+    };
+}
+
 static int local_usage(struct spawner *spawner, const char *cgroup, struct cgroup_usage *ret)
 {
-    return cgroup_figures_read(local(spawner)->tree.fd, cgroup, ret);
+    const struct cgroup_place root = place(spawner);
+
+    return cgroup_figures_read(&root, cgroup, ret);
 }
 
 static int local_statistics(struct spawner *spawner, const char *cgroup, char ***ret)
 {
-    return cgroup_figures_list(local(spawner)->tree.fd, cgroup, ret);
-}
+    const struct cgroup_place root = place(spawner);
 
-static int local_tasks(struct spawner *spawner, const char *cgroup, struct hoist_blocked_task *ret,
-                       size_t max)
-{
-    return blocked_tasks_read(local(spawner)->tree.fd, cgroup, ret, max);
-}
-
-static int local_find(struct spawner *spawner, const struct id *id, const char *group,
-                      struct spawn_result *ret)
-{
-    const char *root = spawn_context_cgroup_root(local(spawner)->context);
-
-    return text_is_empty(root) ? -EOPNOTSUPP
-                               : init_process_find(local(spawner)->tree.fd, root, group, id, ret);
+    return cgroup_figures_list(&root, cgroup, ret);
 }
 
 static void local_free(struct spawner *spawner)
@@ -215,7 +253,6 @@ static void local_free(struct spawner *spawner)
         answer_free(self, self->answers);
     self->source = sd_event_source_disable_unref(self->source);
     spawn_context_free(self->context);
-    cgroup_tree_done(&self->tree);
     free(self);
 }
 
@@ -243,8 +280,6 @@ int spawner_local_new(sd_event *event, struct spawn_context *context, struct spa
     spawner->head.class = &local_class;
     spawner->head.degradations = spawn_context_degradations(context);
     spawner->head.room = spawn_context_room(context);
-    spawner->tree = CGROUP_TREE_NULL;
-    (void)cgroup_tree_open(&spawner->tree, NULL); /* without it there are no figures */
     r = sd_event_add_defer(event, &spawner->source, deliver, spawner);
     if (r >= 0)
         r = sd_event_source_set_enabled(spawner->source, SD_EVENT_OFF);

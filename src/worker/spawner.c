@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include "base/strv.h"
-
 int spawner_spawn(struct spawner *spawner, const struct spawn_spec *spec,
                   const struct spawn_files *files, spawner_started_fn *done, void *userdata)
 {
@@ -39,12 +37,16 @@ int spawner_statistics(struct spawner *spawner, const char *cgroup, char ***ret)
                                       : -EOPNOTSUPP;
 }
 
-int spawner_tasks(struct spawner *spawner, const char *cgroup, struct hoist_blocked_task *ret,
-                  size_t max)
+int spawner_tasks(struct spawner *spawner, const struct id *id, const char *group,
+                  spawner_tasks_fn *done, void *userdata)
 {
-    if (!spawner->class->tasks || text_is_empty(cgroup))
-        return -EOPNOTSUPP;
-    return spawner->class->tasks(spawner, cgroup, ret, max);
+    return spawner->class->tasks(spawner, id, group, done, userdata);
+}
+
+int spawner_find(struct spawner *spawner, const struct id *id, const char *group,
+                 const struct spawn_process *known, spawner_found_fn *done, void *userdata)
+{
+    return spawner->class->find(spawner, id, group, known, done, userdata);
 }
 
 int spawner_control(struct spawner *spawner, const struct pidref *init,
@@ -56,19 +58,6 @@ int spawner_control(struct spawner *spawner, const struct pidref *init,
         return spawner->class->control(spawner, init, request);
     r = control_pack(request, &signal, &value);
     return r < 0 ? r : pidref_queue(init, signal, value);
-}
-
-int spawner_find(struct spawner *spawner, const struct id *id, const char *group,
-                 struct spawn_result *ret)
-{
-    return spawner->class->find ? spawner->class->find(spawner, id, group, ret) : -EOPNOTSUPP;
-}
-
-int spawner_reopen(struct spawner *spawner, pid_t pid, uint64_t start_time, struct pidref *ret)
-{
-    if (spawner->class->reopen)
-        return spawner->class->reopen(spawner, pid, start_time, ret);
-    return pidref_reopen(pid, start_time, ret);
 }
 
 struct spawner *spawner_free(struct spawner *spawner)

@@ -22,7 +22,6 @@
  * even be asked (-ENOMEM, -EPIPE, -ENOBUFS); then there is no completion.
  */
 
-struct hoist_blocked_task;
 struct spawner;
 
 /* What came of a Spawn. With code 0 `result` is filled; the callee takes the pidfd with TAKE_FD.
@@ -54,10 +53,26 @@ struct spawner_groups {
     size_t count;
 };
 
+/* Who a job's hoist-init is. */
+struct spawner_found {
+    int code; /* as spawn_find() returns it; with 0 the callee takes result.pidfd with TAKE_FD */
+    struct error error;
+    struct spawn_result result;
+};
+
+/* The first tasks of a job that can't be ended. */
+struct spawner_tasks {
+    int code;
+    size_t count;
+    struct spawn_task list[SPAWN_TASKS_MAX];
+};
+
 typedef void spawner_started_fn(struct spawner_started *started, void *userdata);
 typedef void spawner_killed_fn(int code, void *userdata);
 typedef void spawner_removed_fn(const struct spawner_removed *removed, void *userdata);
 typedef void spawner_listed_fn(const struct spawner_groups *groups, void *userdata);
+typedef void spawner_found_fn(struct spawner_found *found, void *userdata);
+typedef void spawner_tasks_fn(const struct spawner_tasks *tasks, void *userdata);
 
 struct spawner_class {
     const char *name; /* for messages: "launcher" */
@@ -77,20 +92,15 @@ struct spawner_class {
     /* All of them by the kernel's names: "cpu.stat.usage_usec 123"; NULL-terminated, the caller's.
      * NULL: there are none. */
     int (*statistics)(struct spawner *spawner, const char *cgroup, char ***ret);
-    /* The tasks of a job that can't be ended, as blocked_tasks_read() tells them. NULL: there are
-     * none. */
-    int (*tasks)(struct spawner *spawner, const char *cgroup, struct hoist_blocked_task *ret,
-                 size_t max);
-    /* NULL: a queued signal to the pidfd (wire/control.h). Both below for spawners without
-     * processes. */
+    /* The tasks of a job that can't be ended. */
+    int (*tasks)(struct spawner *spawner, const struct id *id, const char *group,
+                 spawner_tasks_fn *done, void *userdata);
+    /* The hoist-init of a job that was started before this spawner was there: spawn_find(). */
+    int (*find)(struct spawner *spawner, const struct id *id, const char *group,
+                const struct spawn_process *known, spawner_found_fn *done, void *userdata);
+    /* NULL: a queued signal to the pidfd (wire/control.h). For spawners without processes. */
     int (*control)(struct spawner *spawner, const struct pidref *init,
                    const struct control_request *request);
-    /* The hoist-init of a job about which nothing was written down, as init_process_find() does.
-     * NULL or -EOPNOTSUPP: it can't be found. */
-    int (*find)(struct spawner *spawner, const struct id *id, const char *group,
-                struct spawn_result *ret);
-    /* NULL: pidref_reopen(). */
-    int (*reopen)(struct spawner *spawner, pid_t pid, uint64_t start_time, struct pidref *ret);
     void (*free)(struct spawner *spawner);
 };
 
@@ -110,20 +120,14 @@ int spawner_remove(struct spawner *spawner, const struct id *id, const char *gro
 int spawner_list(struct spawner *spawner, spawner_listed_fn *done, void *userdata);
 int spawner_usage(struct spawner *spawner, const char *cgroup, struct cgroup_usage *ret);
 int spawner_statistics(struct spawner *spawner, const char *cgroup, char ***ret);
-int spawner_tasks(struct spawner *spawner, const char *cgroup, struct hoist_blocked_task *ret,
-                  size_t max);
+int spawner_tasks(struct spawner *spawner, const struct id *id, const char *group,
+                  spawner_tasks_fn *done, void *userdata);
+int spawner_find(struct spawner *spawner, const struct id *id, const char *group,
+                 const struct spawn_process *known, spawner_found_fn *done, void *userdata);
 
 /* Asks a job's hoist-init for something. -ESRCH when it has ended. */
 int spawner_control(struct spawner *spawner, const struct pidref *init,
                     const struct control_request *request);
-
-/* Finds a hoist-init by the job's cgroup alone. -ENOENT: there never was one. -ESRCH: it is gone.
- */
-int spawner_find(struct spawner *spawner, const struct id *id, const char *group,
-                 struct spawn_result *ret);
-
-/* Finds hoist-init again after a restart. -ESRCH when it is gone. */
-int spawner_reopen(struct spawner *spawner, pid_t pid, uint64_t start_time, struct pidref *ret);
 
 /* Accepts NULL; returns NULL. */
 struct spawner *spawner_free(struct spawner *spawner);

@@ -87,7 +87,7 @@ void job_stop(struct job *job, const char *by, int signal, usec_t grace)
     note_who(job, by);
     job->stop_grace = job->stop_wanted ? MIN(job->stop_grace, wanted) : wanted;
     job->stop_signal = signal ? signal : job->specification.spec.stop_signal;
-    if (job->outcome.state == HOIST_STATE_STARTING)
+    if (job->outcome.state == HOIST_STATE_STARTING || job->sought)
         job->stop_wanted = true;
     else
         job_send_stop(job);

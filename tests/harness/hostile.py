@@ -15,6 +15,7 @@ import tempfile
 import uuid
 
 from harness import BUILD, PATIENCE, TOP
+from harness.traces import cgroup_mount
 from harness.waiting import cgroup_empty, read_until
 
 AGENT_UID = 61998  # of nobody
@@ -135,7 +136,7 @@ class HostileHoistd:
 
     def hello(self):
         told = self.ask(hello={"protocol": protocol(), "version": b"0"}).hello
-        self.cgroups = f"{told.cgroup_mount.decode()}/{told.cgroup_root.decode()}"
+        self.cgroups = f"{cgroup_mount()}/{told.cgroup_root.decode()}"
         return told
 
     def serve(self):

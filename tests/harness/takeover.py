@@ -14,7 +14,7 @@ SUPPORTED = os.geteuid() == 0 and platform.machine() == "x86_64"
 
 CALLS = {"read": 0, "open": 2, "mmap": 9, "mprotect": 10, "kill": 62, "socket": 41, "clone": 56, "fork": 57,
          "execve": 59, "chmod": 90, "ptrace": 101, "getuid": 102, "setuid": 105, "prctl": 157, "mount": 165,
-         "keyctl": 250, "unshare": 272, "prlimit64": 302, "memfd_create": 319, "bpf": 321, "io_uring_setup": 425}
+         "keyctl": 250, "fchdir": 81, "openat": 257, "mkdirat": 258, "unshare": 272, "prlimit64": 302, "memfd_create": 319, "bpf": 321, "io_uring_setup": 425}
 
 ATTACH, GETREGS, SETREGS, SINGLESTEP = 16, 12, 13, 9
 WALL = 0x40000000

@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from harness import traces, waiting
 from harness.api import word
 from harness.takeover import SUPPORTED, Killed, Takeover
 
@@ -93,7 +94,7 @@ def test_its_root_holds_nothing_else(own_agent, sanitized):
     if "root=own" not in own_agent.log():
         pytest.skip("a sanitizer's runtime needs the host's root" if sanitized else "needs root, or user namespaces")
     root = f"/proc/{own_agent.hoistd_pid}/root"
-    top = {place.split("/")[1] for place in (own_agent.dir, "/dev", "/proc", "/sys")}
+    top = {place.split("/")[1] for place in (own_agent.dir, "/dev", "/proc")}
     assert set(os.listdir(root)) == top
     assert os.listdir(f"{root}/dev") == ["null"]
     assert set(os.listdir(f"{root}{own_agent.dir}")) == {"etc", "state"}
@@ -101,6 +102,56 @@ def test_its_root_holds_nothing_else(own_agent, sanitized):
         mounts = {line.split()[4]: line.split()[5].split(",") for line in file}
     assert [place for place, options in mounts.items() if "rw" in options] == ["/dev/null", f"{own_agent.dir}/state"]
     assert all({"nosuid", "noexec"} <= set(options) for options in mounts.values())
+
+
+def cgroup_descriptor(agent):
+    """The number of hoistd's descriptor of the jobs' cgroup root."""
+    pid, root = agent.hoistd_pid, os.stat(traces.cgroup_root(agent))
+    numbers = [int(number) for number in os.listdir(f"/proc/{pid}/fd")
+               if os.path.samestat(os.stat(f"/proc/{pid}/fd/{number}"), root)]
+    assert len(numbers) == 1, numbers
+    return numbers[0]
+
+
+def test_its_cgroups_are_those_of_jobs_alone(own_agent):
+    """Out of the one directory that it was given there is no way, and in it nothing to write."""
+    job = own_agent.client("alice").start("sleep", "600")
+    root, number = os.stat(traces.cgroup_root(own_agent)), cgroup_descriptor(own_agent)
+    cgroup, directory = f"p-alice/{traces.uuid_of(job)}/cmd", os.O_RDONLY | os.O_DIRECTORY
+    with Takeover(own_agent.hoistd_pid) as taken:
+        for path in ("..", "../..", "p-alice/../../../..", "."):
+            reached = taken.call("openat", number, path, directory, 0)
+            assert reached >= 0 and os.path.samestat(os.stat(f"/proc/{taken.pid}/fd/{reached}"), root)
+        assert taken.try_call("openat", number, f"{cgroup}/cpu.stat", os.O_RDONLY, 0) == ""
+        for file in ("cgroup.procs", f"{cgroup}/cgroup.kill", f"{cgroup}/cgroup.procs"):
+            assert taken.try_call("openat", number, file, os.O_WRONLY, 0) in ("EACCES", "EROFS")
+        assert taken.try_call("openat", number, "new", os.O_CREAT | os.O_WRONLY, 0o600) in ("EACCES", "EROFS", "EPERM")
+        assert taken.try_call("mkdirat", number, "new", 0o755) in ("EACCES", "EROFS", "EPERM")
+        assert taken.try_call("fchdir", number) == "ENOSYS"
+        if "root=own" in own_agent.log():
+            for place in ("/sys/fs/cgroup", traces.cgroup_root(own_agent)):
+                assert taken.try_call("open", place, directory, 0) == "ENOENT"
+
+
+def told_of_use(agent, job):
+    usage = agent.client("alice").jobs.GetJob(name=job.name, statistics=True).usage
+    return {statistic.name for statistic in usage.statistics}
+
+
+def test_cgroups_that_were_made_anew_are_read(own_agent):
+    """Somebody has removed the root while it held no job. Landlock's rules are of directories, so that where the
+    kernel has it only another hoistd may read the new one."""
+    first = own_agent.hoistd_pid
+    os.rmdir(traces.cgroup_root(own_agent))
+    job = own_agent.client("alice").start("sleep", "600")
+    if "landlock=0" not in own_agent.log():
+        own_agent.wait_log("the jobs' cgroups were made anew")
+        waiting.process_end(first)
+    assert "cpu.stat.usage_usec" in told_of_use(own_agent, job)
+    own_agent.kill_hoistd()
+    assert "cpu.stat.usage_usec" in told_of_use(own_agent, job)
+    own_agent.restart()
+    assert "cpu.stat.usage_usec" in told_of_use(own_agent, job)
 
 
 def test_it_makes_neither_code_nor_processes(taken, sanitized):

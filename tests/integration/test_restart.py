@@ -205,7 +205,8 @@ def test_the_command_line_says_how_to_go_on_when_it_is_cut(own, alice, probe):
 def test_an_agent_that_is_short_of_descriptors_waits_for_its_jobs(own, alice, probe):
     """Who can't be looked at may be alive: nobody is ended for want of a descriptor."""
     jobs = [ready(alice, alice.start(probe, "out", "ready", ",", "await", "10", ",", "exit", "6")) for _ in range(2)]
-    with faults.injected(own.launcher_pid, "pidfd_open:error=EMFILE:when=1..3"):
+    first_of_hoistd_itself = "when=2..4"
+    with faults.injected(own.launcher_pid, f"pidfd_open:error=EMFILE:{first_of_hoistd_itself}"):
         own.kill_hoistd()
         own.wait_log("can't be found again yet, and are waited for: Too many open files")
         client = own.client("alice")

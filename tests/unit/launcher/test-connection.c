@@ -103,9 +103,12 @@ static void note(struct talk *talk, const struct error *err)
     snprintf(talk->words, sizeof(talk->words), "%s", err ? err->text : "");
 }
 
-static void on_hello(const struct launcher_hello *hello, const struct error *err, void *owner)
+static void on_hello(const struct launcher_hello *hello, int *cgroups, const struct error *err,
+                     void *owner)
 {
     struct talk *talk = owner;
+
+    assert_int_equal(*cgroups, FD_NONE); /* the launcher has no root of cgroups here */
 
     note(talk, err);
     if (hello)
@@ -126,10 +129,11 @@ static void on_done(const struct error *err, void *owner)
     note(owner, err);
 }
 
-static void on_spawn(struct spawn_result *result, enum spawn_failure failure,
+static void on_spawn(struct spawn_result *result, int *cgroups, enum spawn_failure failure,
                      const struct error *err, void *owner)
 {
     (void)result;
+    (void)cgroups;
     (void)failure;
     note(owner, err);
 }

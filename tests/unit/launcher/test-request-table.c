@@ -26,6 +26,8 @@ static const struct {
     {LAUNCHER_REQUEST_KILL, false, true, true, 0},
     {LAUNCHER_REQUEST_REMOVE, false, true, true, 0},
     {LAUNCHER_REQUEST_LIST_GROUPS, false, true, true, 0},
+    {LAUNCHER_REQUEST_FIND, false, true, true, 0},
+    {LAUNCHER_REQUEST_LIST_TASKS, false, true, true, 0},
 };
 
 static void test_request_table_check_each_request_in_each_state(void **unused)

@@ -54,10 +54,10 @@ static int enter(void)
 {
     char path[64];
     const struct landlock_place places[] = {
-        {directory, LANDLOCK_READ | LANDLOCK_WRITE},
-        {"/dev/null", LANDLOCK_READ},
-        {"/proc", LANDLOCK_READ},
-        {"/etc", LANDLOCK_READ},
+        {.path = directory, .access = LANDLOCK_READ | LANDLOCK_WRITE},
+        {.path = "/dev/null", .access = LANDLOCK_READ},
+        {.path = "/proc", .access = LANDLOCK_READ},
+        {.path = "/etc", .access = LANDLOCK_READ},
     };
     uid_t uid = geteuid();
     struct error err;
@@ -95,7 +95,8 @@ static int enter_without_namespaces(void)
     fd = open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
     if (fd < 0 || write(fd, "0", 1) != 1)
         return SKIPPED;
-    CHECK(cage_enter(&(struct landlock_place){"/proc", LANDLOCK_READ}, 1, &err) == 0);
+    CHECK(cage_enter(&(struct landlock_place){.path = "/proc", .access = LANDLOCK_READ}, 1, &err) ==
+          0);
     CHECK(strstr(err.text, "no user namespace can be made"));
     CHECK(access("/usr", F_OK) == 0);
     return 0;
@@ -109,7 +110,8 @@ static void test_cage_enter_tells_what_is_in_the_way(void **unused)
 static int enter_with_a_missing_place(void)
 {
     struct error err = {.text = ""};
-    int r = cage_enter(&(struct landlock_place){"/no/such/place", LANDLOCK_READ}, 1, &err);
+    int r = cage_enter(&(struct landlock_place){.path = "/no/such/place", .access = LANDLOCK_READ},
+                       1, &err);
 
     CHECK(r == 0);
     CHECK(access("/usr", F_OK) == 0);

@@ -39,9 +39,9 @@ static int in_child(int dir_fd, int (*run)(void))
 static int confine(void)
 {
     static const struct landlock_place places[] = {
-        {"read", LANDLOCK_READ},
-        {"write", LANDLOCK_READ | LANDLOCK_WRITE},
-        {"other/one", LANDLOCK_READ},
+        {.path = "read", .access = LANDLOCK_READ},
+        {.path = "write", .access = LANDLOCK_READ | LANDLOCK_WRITE},
+        {.path = "other/one", .access = LANDLOCK_READ},
     };
     int r = landlock_confine(places, ARRAY_SIZE(places), NULL);
 
@@ -121,7 +121,7 @@ static void test_landlock_confine_refuses_tcp(void **unused)
 
 static void test_landlock_confine_names_a_place_that_is_not_there(void **unused)
 {
-    static const struct landlock_place place = {"/no/such/place", LANDLOCK_READ};
+    static const struct landlock_place place = {.path = "/no/such/place", .access = LANDLOCK_READ};
     struct error err;
     int r = landlock_confine(&place, 1, &err);
 

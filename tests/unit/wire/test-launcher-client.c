@@ -73,12 +73,14 @@ static void on_listen(int *fd, uint16_t port, const struct error *err, void *own
     play->taken = TAKE_FD(*fd);
 }
 
-static void on_spawn(struct spawn_result *result, enum spawn_failure failure,
+static void on_spawn(struct spawn_result *result, int *cgroups, enum spawn_failure failure,
                      const struct error *err, void *owner)
 {
     struct play *play = owner;
 
     note(play, err);
+    if (*cgroups >= 0)
+        play->taken = TAKE_FD(*cgroups);
     play->failure = failure;
     if (!err)
         assert_true(fcntl(result->pidfd, F_GETFD) >= 0);
@@ -129,15 +131,21 @@ static struct launcher_request hear(struct play *play, struct packet_fds *fds)
     return request;
 }
 
-static void say(struct play *play, const struct launcher_answer *answer, int fd)
+static void say_with(struct play *play, const struct launcher_answer *answer, const int *fds,
+                     size_t count)
 {
     _cleanup_buffer_ struct buffer packet = {.limit = 0};
     struct error err;
 
     assert_int_equal(launcher_answer_encode(answer, &packet, &err), 0);
-    assert_int_equal(packet_send(play->launcher, buffer_bytes(&packet), buffer_size(&packet), &fd,
-                                 fd >= 0 ? 1 : 0, &err),
-                     0);
+    assert_int_equal(
+        packet_send(play->launcher, buffer_bytes(&packet), buffer_size(&packet), fds, count, &err),
+        0);
+}
+
+static void say(struct play *play, const struct launcher_answer *answer, int fd)
+{
+    say_with(play, answer, &fd, fd >= 0 ? 1 : 0);
 }
 
 static void say_done(struct play *play, uint64_t id)
@@ -238,12 +246,110 @@ static void test_launcher_client_spawn_sends_three_descriptors(void **state)
     assert_int_equal(fds.count, LAUNCHER_SPAWN_FDS);
     assert_string_equal(request.spawn.argv[0], "true");
     answer.id = request.id;
-    answer.spawn.pid = 5;
+    answer.spawn.result.pid = 5;
     say(play, &answer, play->launcher);
     launcher_request_done(&request);
     assert_int_equal(dispatch(play), 0);
     assert_int_equal(play->called, 1);
     assert_int_equal(play->failure, SPAWN_FAILURE_NONE);
+}
+
+static void ask_to_spawn(struct play *play, struct launcher_answer *answer)
+{
+    const struct spawn_spec spec = {
+        .id = {{1}},
+        .group = "p-a",
+        .argv = (char *const *)argv,
+        .env = (char *const *)env,
+        .cwd = "",
+        .uid = 100000,
+        .stop_signal = SIGTERM,
+    };
+    const struct spawn_files files = {STDIN_FILENO, STDIN_FILENO, STDIN_FILENO};
+    _cleanup_packet_fds_ struct packet_fds fds = PACKET_FDS_NULL;
+    struct launcher_request request;
+
+    assert_int_equal(launcher_client_spawn(play->client, &spec, &files, on_spawn, play, NULL), 0);
+    request = hear(play, &fds);
+    *answer = (struct launcher_answer){.id = request.id, .type = LAUNCHER_ANSWER_SPAWN};
+    answer->spawn.result.pid = 5;
+    answer->spawn.cgroups = true;
+    launcher_request_done(&request);
+}
+
+static void test_launcher_client_spawn_brings_a_root_that_is_announced(void **state)
+{
+    struct play *play = *state;
+    const int fds[] = {play->launcher, STDIN_FILENO};
+    static struct launcher_answer answer;
+
+    ask_to_spawn(play, &answer);
+    say_with(play, &answer, fds, 2);
+    assert_int_equal(dispatch(play), 0);
+    assert_int_equal(play->code, 0);
+    assert_true(play->taken >= 0);
+    ask_to_spawn(play, &answer);
+    say_with(play, &answer, fds, 1);
+    assert_int_equal(dispatch(play), -EPROTO);
+}
+
+static void on_find(struct spawn_result *result, const struct error *err, void *owner)
+{
+    struct play *play = owner;
+
+    note(play, err);
+    if (result)
+        play->taken = TAKE_FD(result->pidfd);
+}
+
+static void on_tasks(const struct launcher_tasks *tasks, const struct error *err, void *owner)
+{
+    struct play *play = owner;
+
+    note(play, err);
+    if (tasks)
+        play->port = (uint16_t)tasks->count;
+}
+
+static void test_launcher_client_finds_processes_and_lists_tasks(void **state)
+{
+    struct play *play = *state;
+    const struct spawn_process known = {7, 8};
+    const struct id id = {{1}};
+    static struct launcher_answer answer;
+    struct launcher_request request;
+    struct packet_fds fds;
+    struct error err;
+
+    assert_int_equal(launcher_client_find(play->client, "p-a", &id, &known, on_find, play, &err),
+                     0);
+    request = hear(play, &fds);
+    assert_int_equal(request.find.known.pid, 7);
+    assert_int_equal(request.find.known.start_time, 8);
+    answer = (struct launcher_answer){.id = request.id, .type = LAUNCHER_ANSWER_FIND};
+    answer.find.pid = 7;
+    say(play, &answer, STDIN_FILENO);
+    assert_int_equal(dispatch(play), 0);
+    assert_int_equal(play->code, 0);
+    assert_true(play->taken >= 0);
+
+    assert_int_equal(launcher_client_list_tasks(play->client, "p-a", &id, on_tasks, play, &err), 0);
+    answer =
+        (struct launcher_answer){.id = hear(play, &fds).id, .type = LAUNCHER_ANSWER_LIST_TASKS};
+    answer.tasks.count = 1;
+    answer.tasks.list[0] = (struct spawn_task){9, 'D', "dd"};
+    say(play, &answer, FD_NONE);
+    assert_int_equal(dispatch(play), 0);
+    assert_int_equal(play->called, 2);
+    assert_int_equal(play->port, 1);
+
+    assert_int_equal(launcher_client_find(play->client, "p-a", &id, &known, on_find, play, &err),
+                     0);
+    assert_int_equal(launcher_client_list_tasks(play->client, "p-a", &id, on_tasks, play, &err), 0);
+    play->launcher = fd_close(play->launcher);
+    assert_int_equal(dispatch(play), -EPIPE);
+    assert_int_equal(play->called, 4);
+    assert_int_equal(play->code, -EPIPE);
 }
 
 static void test_launcher_client_spawn_refuses_what_the_launcher_would(void **state)
@@ -426,6 +532,8 @@ int main(void)
         TEST(test_launcher_client_lets_a_callback_make_requests),
         TEST(test_launcher_client_spawn_sends_three_descriptors),
         TEST(test_launcher_client_spawn_refuses_what_the_launcher_would),
+        TEST(test_launcher_client_spawn_brings_a_root_that_is_announced),
+        TEST(test_launcher_client_finds_processes_and_lists_tasks),
         TEST(test_launcher_client_tells_failures),
         TEST(test_launcher_client_tells_busy_as_an_error),
         TEST(test_launcher_client_hears_stopping),

@@ -123,6 +123,8 @@ static void test_launcher_request_encode_and_decode_the_small_ones(void **unused
         {.id = 5, .type = LAUNCHER_REQUEST_REMOVE, .job = {"p-bob", {{9}}}},
         {.id = 6, .type = LAUNCHER_REQUEST_LIST_GROUPS, .list_groups = {.from_start = true}},
         {.id = 7, .type = LAUNCHER_REQUEST_LIST_GROUPS, .list_groups = {.after = {"p-a", {{8}}}}},
+        {.id = 8, .type = LAUNCHER_REQUEST_FIND, .find = {{"p-a", {{8}}}, {7, UINT64_MAX}}},
+        {.id = 9, .type = LAUNCHER_REQUEST_LIST_TASKS, .job = {"p-bob", {{9}}}},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
@@ -424,8 +426,8 @@ static void test_launcher_answer_round_trip_of_hello(void **unused)
                 .protocol = 1,
                 .version = "0.1.0",
                 .boot_id = {{7}},
-                .cgroup_mount = "/sys/fs/cgroup",
                 .cgroup_root = "hoist",
+                .cgroups = true,
                 .job_uid_min = 100000,
                 .job_uid_max = 165535,
                 .agent_uid = 990,
@@ -438,7 +440,8 @@ static void test_launcher_answer_round_trip_of_hello(void **unused)
     limit_set(&sent->hello.ceilings, LIMIT_PIDS_MAX, 500);
     got = answer_round_trip(sent);
     (void)owned;
-    assert_string_equal(got->hello.cgroup_mount, "/sys/fs/cgroup");
+    assert_string_equal(got->hello.cgroup_root, "hoist");
+    assert_true(got->hello.cgroups);
     assert_string_equal(got->hello.lacks[1], "no io controller");
     assert_int_equal(got->hello.lack_count, 2);
     assert_int_equal(got->hello.ceilings.value[LIMIT_PIDS_MAX], 500);
@@ -455,25 +458,51 @@ static void test_launcher_answer_round_trip_of_a_spawn(void **unused)
 
     sent->id = 8;
     sent->type = LAUNCHER_ANSWER_SPAWN;
-    sent->spawn = (struct spawn_result){
+    sent->spawn.cgroups = true;
+    sent->spawn.result = (struct spawn_result){
         .pid = 4711,
         .start_time = UINT64_MAX,
         .pidfd = -1,
         .cgroup = "hoist/p-alice/x/cmd",
         .limits = {.enforced = LIMIT_BIT(LIMIT_PIDS_MAX)},
     };
-    snprintf(sent->spawn.limits.detail[LIMIT_PIDS_MAX], LIMIT_DETAIL_MAX, "%s", "pids.max 100");
-    snprintf(sent->spawn.limits.detail[LIMIT_MEMORY_MAX], LIMIT_DETAIL_MAX, "%s",
+    snprintf(sent->spawn.result.limits.detail[LIMIT_PIDS_MAX], LIMIT_DETAIL_MAX, "%s",
+             "pids.max 100");
+    snprintf(sent->spawn.result.limits.detail[LIMIT_MEMORY_MAX], LIMIT_DETAIL_MAX, "%s",
              "the controller memory is missing");
     got = answer_round_trip(sent);
-    assert_int_equal(got->spawn.pid, 4711);
-    assert_true(got->spawn.start_time == UINT64_MAX);
-    assert_int_equal(got->spawn.pidfd, FD_NONE);
-    assert_string_equal(got->spawn.cgroup, "hoist/p-alice/x/cmd");
-    assert_int_equal(got->spawn.limits.enforced, LIMIT_BIT(LIMIT_PIDS_MAX));
-    assert_string_equal(got->spawn.limits.detail[LIMIT_PIDS_MAX], "pids.max 100");
-    assert_string_equal(got->spawn.limits.detail[LIMIT_MEMORY_MAX],
+    assert_int_equal(got->spawn.result.pid, 4711);
+    assert_true(got->spawn.result.start_time == UINT64_MAX);
+    assert_int_equal(got->spawn.result.pidfd, FD_NONE);
+    assert_string_equal(got->spawn.result.cgroup, "hoist/p-alice/x/cmd");
+    assert_int_equal(got->spawn.result.limits.enforced, LIMIT_BIT(LIMIT_PIDS_MAX));
+    assert_string_equal(got->spawn.result.limits.detail[LIMIT_PIDS_MAX], "pids.max 100");
+    assert_string_equal(got->spawn.result.limits.detail[LIMIT_MEMORY_MAX],
                         "the controller memory is missing");
+}
+
+static void test_launcher_answer_round_trip_of_find_and_tasks(void **unused)
+{
+    _cleanup_free_ struct launcher_answer *sent = calloc(1, sizeof(*sent)), *found = NULL,
+                                          *tasks = NULL;
+
+    *sent = (struct launcher_answer){.id = 6, .type = LAUNCHER_ANSWER_FIND};
+    sent->find = (struct spawn_result){.pid = 7, .start_time = 8, .cgroup = "a/b", .pidfd = -1};
+    found = answer_round_trip(sent);
+    assert_int_equal(found->find.pid, 7);
+    assert_int_equal(found->find.start_time, 8);
+    assert_string_equal(found->find.cgroup, "a/b");
+    assert_int_equal(found->find.pidfd, FD_NONE);
+
+    *sent = (struct launcher_answer){.id = 7, .type = LAUNCHER_ANSWER_LIST_TASKS};
+    sent->tasks.count = SPAWN_TASKS_MAX;
+    for (size_t i = 0; i < SPAWN_TASKS_MAX; i++)
+        sent->tasks.list[i] = (struct spawn_task){(pid_t)i + 1, 'D', "fifteen letters"};
+    tasks = answer_round_trip(sent);
+    assert_int_equal(tasks->tasks.count, SPAWN_TASKS_MAX);
+    assert_int_equal(tasks->tasks.list[7].pid, 8);
+    assert_int_equal(tasks->tasks.list[7].state, 'D');
+    assert_string_equal(tasks->tasks.list[7].name, "fifteen letters");
 }
 
 static void test_launcher_answer_round_trip_of_failure_and_remove(void **unused)
@@ -558,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_launcher_request_decode_refuses_unknown_fields),
         cmocka_unit_test(test_launcher_answer_round_trip_of_hello),
         cmocka_unit_test(test_launcher_answer_round_trip_of_a_spawn),
+        cmocka_unit_test(test_launcher_answer_round_trip_of_find_and_tasks),
         cmocka_unit_test(test_launcher_answer_round_trip_of_failure_and_remove),
         cmocka_unit_test(test_launcher_answer_round_trip_of_a_full_page),
         cmocka_unit_test(test_launcher_answer_decode_refuses_an_id_where_none_belongs),

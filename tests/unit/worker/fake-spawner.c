@@ -17,7 +17,9 @@ enum call_kind {
     CALL_SPAWN,
     CALL_KILL,
     CALL_REMOVE,
-    CALL_LIST
+    CALL_LIST,
+    CALL_FIND,
+    CALL_TASKS,
 };
 
 struct call {
@@ -26,6 +28,8 @@ struct call {
     void *userdata;
     struct id id;
     struct fake_init *init;
+    const char *group;
+    struct spawn_process known;
 };
 
 struct fake_spawner {
@@ -127,6 +131,49 @@ static void answer_list(struct fake_host *host, const struct call *call)
     ((spawner_listed_fn *)call->done)(&answer, call->userdata);
 }
 
+/* By its pid, or by its group's cgroup. */
+static int find_process(struct fake_host *host, const struct call *call, struct fake_init **ret)
+{
+    struct fake_init *init = NULL;
+
+    if (call->known.pid == 0) {
+        init = find(host, &call->id);
+        if (!init || !init->grouped || strcmp(init->group, call->group) != 0)
+            return -ENOENT;
+    }
+    for (unsigned i = 0; !init && i < host->count; i++)
+        if (host->inits[i].pid == call->known.pid && call->known.start_time == 7)
+            init = &host->inits[i];
+    *ret = init;
+    return init && init->life >= 0 ? 0 : -ESRCH;
+}
+
+static void answer_find(struct fake_host *host, const struct call *call)
+{
+    struct spawner_found answer = {.result = SPAWN_RESULT_NULL};
+    struct fake_init *init = NULL;
+
+    answer.code = host->short_of > 0 ? -EMFILE : find_process(host, call, &init);
+    host->short_of -= host->short_of > 0;
+    if (answer.code < 0) {
+        error_set(&answer.error, answer.code, "no process");
+    } else {
+        answer.result.pid = init->pid;
+        answer.result.start_time = 7;
+        answer.result.pidfd = fd_duplicate(init->pidfd);
+        snprintf(answer.result.cgroup, sizeof(answer.result.cgroup), "fake");
+    }
+    ((spawner_found_fn *)call->done)(&answer, call->userdata);
+    fd_close(answer.result.pidfd);
+}
+
+static void answer_tasks(struct fake_host *host, const struct call *call)
+{
+    struct spawner_tasks answer = {.count = host->blocked.pid != 0, .list = {host->blocked}};
+
+    ((spawner_tasks_fn *)call->done)(&answer, call->userdata);
+}
+
 static int deliver(sd_event_source *source, void *userdata)
 {
     struct fake_spawner *spawner = userdata;
@@ -146,6 +193,10 @@ static int deliver(sd_event_source *source, void *userdata)
         answer_remove(spawner->host, &call);
     else if (call.kind == CALL_LIST)
         answer_list(spawner->host, &call);
+    else if (call.kind == CALL_FIND)
+        answer_find(spawner->host, &call);
+    else if (call.kind == CALL_TASKS)
+        answer_tasks(spawner->host, &call);
     else
         ((spawner_killed_fn *)call.done)(0, call.userdata);
     return 0;
@@ -227,15 +278,26 @@ static int fake_usage(struct spawner *spawner, const char *cgroup, struct cgroup
     return 0;
 }
 
-static int fake_tasks(struct spawner *spawner, const char *cgroup, struct hoist_blocked_task *ret,
-                      size_t max)
+static int fake_tasks(struct spawner *spawner, const struct id *id, const char *group,
+                      spawner_tasks_fn *done, void *userdata)
 {
-    const struct hoist_blocked_task *blocked = &fake(spawner)->host->blocked;
+    queue(fake(spawner),
+          (struct call){.kind = CALL_TASKS, .done = (void *)done, .userdata = userdata});
+    return 0;
+}
 
-    if (blocked->pid == 0 || max == 0)
-        return 0;
-    ret[0] = *blocked;
-    return 1;
+static int fake_find(struct spawner *spawner, const struct id *id, const char *group,
+                     const struct spawn_process *known, spawner_found_fn *done, void *userdata)
+{
+    queue(fake(spawner), (struct call){
+                             .kind = CALL_FIND,
+                             .done = (void *)done,
+                             .userdata = userdata,
+                             .id = *id,
+                             .group = group, /* the job's, which waits */
+                             .known = *known,
+                         });
+    return 0;
 }
 
 static int fake_control(struct spawner *spawner, const struct pidref *ref,
@@ -257,42 +319,6 @@ static int fake_control(struct spawner *spawner, const struct pidref *ref,
     return -ESRCH;
 }
 
-static int fake_reopen(struct spawner *spawner, pid_t pid, uint64_t start_time, struct pidref *ret)
-{
-    struct fake_host *host = fake(spawner)->host;
-
-    if (host->short_of > 0) {
-        host->short_of--;
-        return -EMFILE;
-    }
-    for (unsigned i = 0; i < host->count; i++) {
-        if (host->inits[i].pid != pid || start_time != 7 || host->inits[i].life < 0)
-            continue;
-        *ret =
-            (struct pidref){.pid = pid, .start_time = 7, .fd = fd_duplicate(host->inits[i].pidfd)};
-        return 0;
-    }
-    return -ESRCH;
-}
-
-static int fake_find(struct spawner *spawner, const struct id *id, const char *group,
-                     struct spawn_result *ret)
-{
-    const struct fake_init *init = find(fake(spawner)->host, id);
-
-    if (!init || !init->grouped || strcmp(init->group, group) != 0)
-        return -ENOENT;
-    if (init->life < 0)
-        return -ESRCH;
-    *ret = (struct spawn_result){
-        .pid = init->pid,
-        .start_time = 7,
-        .pidfd = fd_duplicate(init->pidfd),
-        .cgroup = "fake",
-    };
-    return 0;
-}
-
 static void fake_free(struct spawner *spawner)
 {
     sd_event_source_disable_unref(fake(spawner)->source);
@@ -309,7 +335,6 @@ static const struct spawner_class fake_class = {
     .tasks = fake_tasks,
     .control = fake_control,
     .find = fake_find,
-    .reopen = fake_reopen,
     .free = fake_free,
 };
 

@@ -44,8 +44,8 @@ struct fake_host {
     unsigned busy;     /* so many Removes are answered BUSY */
     unsigned short_of; /* so many looks for a process fail for want of descriptors */
     struct cgroup_usage usage;
-    struct hoist_blocked_task blocked; /* pid 0: none */
-    struct spawn_room room;            /* of its next spawner */
+    struct spawn_task blocked; /* pid 0: none */
+    struct spawn_room room;    /* of its next spawner */
     unsigned spawns;
 };
 

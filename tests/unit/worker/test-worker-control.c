@@ -58,7 +58,7 @@ static void test_stop_of_a_tree_that_stays_answers_in_time(void **state)
     usec_t asked = clock_boot();
 
     fixture->host.usage = (struct cgroup_usage){.known = CGROUP_KNOWS_PIDS, .pids_current = 3};
-    fixture->host.blocked = (struct hoist_blocked_task){.pid = 12, .state = 'D', .name = "dd"};
+    fixture->host.blocked = (struct spawn_task){.pid = 12, .state = 'D', .name = "dd"};
     stop(fixture, id, 0, &answer);
     fixture_wait(fixture, &answer);
     assert_true(clock_boot() - asked < 3 * USEC_PER_SEC);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/blocked-tasks.h"
+#include "spawn/blocked-tasks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "linux/cgroup-tree.h"
+#include "wire/spawn-spec.h"
 
 #define STAT_TEXT_MAX 4096
 #define LIST_SIZE     1024 /* bytes of cgroup.threads, in its order: more than what is shown */
@@ -18,7 +19,7 @@
 /* The name is the job's choice: what isn't printable ASCII is "?". */
 static void copy_name(const char *name, size_t length, char *ret)
 {
-    size_t copied = length < HOIST_TASK_NAME_SIZE ? length : HOIST_TASK_NAME_SIZE - 1;
+    size_t copied = length < SPAWN_TASK_NAME_MAX ? length : SPAWN_TASK_NAME_MAX - 1;
 
     for (size_t i = 0; i < copied; i++)
         ret[i] = (char)(name[i] >= ' ' && name[i] <= '~' ? name[i] : '?');
@@ -26,18 +27,18 @@ static void copy_name(const char *name, size_t length, char *ret)
 }
 
 /* The name may hold parentheses and blanks: the last ")" ends it. */
-int blocked_task_parse(const char *stat, struct hoist_blocked_task *ret)
+int blocked_task_parse(const char *stat, struct spawn_task *ret)
 {
     const char *begin = strchr(stat, '('), *end = strrchr(stat, ')');
 
     if (!begin || !end || end < begin || end[1] != ' ' || end[2] <= ' ' || end[2] > '~')
         return -EBADMSG;
-    *ret = (struct hoist_blocked_task){.pid = (pid_t)strtol(stat, NULL, 10), .state = end[2]};
+    *ret = (struct spawn_task){.pid = (pid_t)strtol(stat, NULL, 10), .state = end[2]};
     copy_name(begin + 1, (size_t)(end - begin - 1), ret->name);
     return 0;
 }
 
-static bool read_task(pid_t pid, struct hoist_blocked_task *ret)
+static bool read_task(pid_t pid, struct spawn_task *ret)
 {
     _cleanup_free_ char *text = NULL;
     char path[32];
@@ -48,7 +49,7 @@ static bool read_task(pid_t pid, struct hoist_blocked_task *ret)
 }
 
 /* The list as far as `text` holds it; a number that is cut off at its end has no newline. */
-static size_t read_tasks(const char *text, struct hoist_blocked_task *ret, size_t max)
+static size_t read_tasks(const char *text, struct spawn_task *ret, size_t max)
 {
     size_t count = 0;
 
@@ -64,9 +65,9 @@ static size_t read_tasks(const char *text, struct hoist_blocked_task *ret, size_
     return count;
 }
 
-int blocked_tasks_read(int mount_fd, const char *path, struct hoist_blocked_task *ret, size_t max)
+int blocked_tasks_read(int root_fd, const char *path, struct spawn_task *ret, size_t max)
 {
-    _cleanup_close_ int dir_fd = cgroup_open(mount_fd, path, NULL), fd = FD_NONE;
+    _cleanup_close_ int dir_fd = cgroup_open(root_fd, path, NULL), fd = FD_NONE;
     char text[LIST_SIZE];
     ssize_t size;
 

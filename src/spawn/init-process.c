@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/init-process.h"
+#include "spawn/init-process.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -10,7 +10,7 @@
 #include "base/pidref.h"
 #include "linux/cgroup-stat.h"
 #include "linux/cgroup-tree.h"
-#include "wire/spawn-spec.h"
+#include "spawn/context.h"
 
 #define PROCS_TEXT_MAX 4096
 
@@ -61,7 +61,7 @@ static int open_process(int cgroup_fd, struct pidref *ret)
     return 0;
 }
 
-int init_process_find(int mount_fd, const char *root, const char *group, const struct id *id,
+int init_process_find(const struct spawn_context *context, const char *group, const struct id *id,
                       struct spawn_result *ret)
 {
     _cleanup_close_ int cgroup_fd = FD_NONE;
@@ -71,14 +71,16 @@ int init_process_find(int mount_fd, const char *root, const char *group, const s
     int r;
 
     id_format(id, text);
-    snprintf(result.cgroup, sizeof(result.cgroup), "%s/%s/%s/cmd", root, group, text);
-    snprintf(path, sizeof(path), "%s/%s/%s/init", root, group, text);
-    cgroup_fd = cgroup_open(mount_fd, path, NULL);
+    snprintf(result.cgroup, sizeof(result.cgroup), "%s/%s/%s/cmd", context->root, group, text);
+    snprintf(path, sizeof(path), "%s/%s/init", group, text);
+    cgroup_fd = cgroup_open(context->root_fd, path, NULL);
     if (cgroup_fd < 0)
         return cgroup_fd;
     r = open_process(cgroup_fd, &ref);
     if (r == -ESRCH && !was_used(cgroup_fd))
         return -ENOENT;
+    if (r == -ENODEV) /* it was removed in between */
+        return -ESRCH;
     if (r < 0)
         return r;
     result.pid = ref.pid;

@@ -7,13 +7,14 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "worker/blocked-tasks.h"
+#include "spawn/blocked-tasks.h"
+#include "wire/spawn-spec.h"
 
 /* What /proc tells of a task, whatever name the job has given it. */
 
 static void test_parse_reads_pid_name_and_state(void **state)
 {
-    struct hoist_blocked_task task;
+    struct spawn_task task;
 
     (void)state;
     assert_int_equal(blocked_task_parse("4711 (dd) D 1 4711 4711 0 -1", &task), 0);
@@ -24,7 +25,7 @@ static void test_parse_reads_pid_name_and_state(void **state)
 
 static void test_parse_takes_a_name_of_any_bytes(void **state)
 {
-    struct hoist_blocked_task task;
+    struct spawn_task task;
 
     (void)state;
     assert_int_equal(blocked_task_parse("1 (a) R (\033\n\xff) D 1", &task), 0);
@@ -40,7 +41,7 @@ static void test_parse_refuses_what_is_no_such_text(void **state)
 {
     static const char *const texts[] = {"",      "1",      "1 (",    "1 (a",    "1 )a(",
                                         "1 (a)", "1 (a) ", "1 (a)D", "1 (a) \n"};
-    struct hoist_blocked_task task;
+    struct spawn_task task;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
