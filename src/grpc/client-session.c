@@ -392,6 +392,7 @@ int client_session_call(struct client_session *session, struct grpc_channel *cha
 static int submit_settings(nghttp2_session *http2)
 {
     const nghttp2_settings_entry entries[] = {
+        {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, HTTP2_HPACK_TABLE},
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_CLIENT_STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, HTTP2_CLIENT_FRAME_MAX},

@@ -127,6 +127,7 @@ static int http2_option_new(bool server, nghttp2_option **ret)
     /* The client's windows follow its reader; a server buffers whole requests within its own
      * limits. */
     nghttp2_option_set_no_auto_window_update(option, !server);
+    nghttp2_option_set_max_deflate_dynamic_table_size(option, HTTP2_HPACK_TABLE);
     /* Pushes that cross the SETTINGS which forbids them are reset. */
     nghttp2_option_set_max_reserved_remote_streams(option, 0);
     for (unsigned type = FIRST_EXTENSION_TYPE; type <= UINT8_MAX; type++)

@@ -280,6 +280,7 @@ static const struct http2_hooks hooks = {
 static int submit_settings(nghttp2_session *http2)
 {
     const nghttp2_settings_entry entries[] = {
+        {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, HTTP2_HPACK_TABLE},
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP2_STREAMS_MAX},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_SERVER_STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP2_HEADER_BYTES_MAX},

@@ -19,7 +19,7 @@ END_STREAM, ACK, END_HEADERS, PADDED = 0x1, 0x1, 0x4, 0x8
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR = 0, 1, 2, 3
 FRAME_SIZE_ERROR, REFUSED_STREAM, CANCEL, COMPRESSION_ERROR, ENHANCE_YOUR_CALM = 6, 7, 8, 9, 11
 
-INITIAL_WINDOW_SIZE = 4
+HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE = 1, 4
 WINDOW_MAX = 2**31 - 1
 
 PING_METHOD = "/hoist.v1.AgentService/Ping"
@@ -57,6 +57,12 @@ def field(name, value, indexed=False):
                      hpack_integer(len(value), 7), value))
 
 
+# The server's table is smaller than the usual 4096: the first block after the ACK has to say that it is known (RFC 7541,
+# 4.2), and any other may.
+TABLE_SIZE = 1024
+RESIZED = hpack_integer(TABLE_SIZE, 5, 0x20)
+
+
 def request_fields(path=PING_METHOD, **changes):
     """The fields of a call in their order; a value None leaves one out, `_` in a name stands for `-` or the colon."""
     fields = {":method": "POST", ":scheme": "https", ":path": path, ":authority": "localhost", "te": "trailers",
@@ -64,7 +70,7 @@ def request_fields(path=PING_METHOD, **changes):
     for name, value in changes.items():
         name = name.replace("_", "-")
         fields[f":{name}" if f":{name}" in fields else name] = value
-    return b"".join(field(name, value) for name, value in fields.items() if value is not None)
+    return RESIZED + b"".join(field(name, value) for name, value in fields.items() if value is not None)
 
 
 class Answer:

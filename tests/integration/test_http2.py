@@ -16,8 +16,8 @@ import pytest
 
 from harness import http2, process
 from harness.api import message as message_class
-from harness.http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS,
-                           WINDOW_UPDATE, Connection, frame)
+from harness.http2 import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, RST_STREAM,
+                           SETTINGS, WINDOW_UPDATE, Connection, frame)
 
 OK, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL = 0, 4, 8, 12, 13
 
@@ -135,7 +135,8 @@ def test_an_unknown_method_is_answered_before_its_request_ends(peer):
 @pytest.mark.parametrize("block", [
     http2.request_fields() + http2.field("UPPER", "x"), http2.request_fields() + http2.field("connection", "close"),
     http2.request_fields() + http2.field(":path", "/"), http2.request_fields() + http2.field(":unknown", "x"),
-    http2.field("te", "trailers") + http2.request_fields(), http2.request_fields(path=None),
+    http2.RESIZED + http2.field("te", "trailers") + http2.request_fields()[len(http2.RESIZED):],
+    http2.request_fields(path=None),
     http2.request_fields() + http2.field("x", b"a\nb"), http2.request_fields() + http2.field("x", b"a\0b"),
 ], ids=["uppercase", "connection", "second path", "unknown pseudo", "late pseudo", "no path", "newline", "NUL"])
 def test_malformed_headers_reset_their_stream_alone(peer, block):
@@ -296,14 +297,25 @@ def test_continuations_without_end(peer):
 
 
 def test_a_header_bomb_resets_its_stream_and_a_row_of_them_ends_the_connection(peer):
-    """One frame of references to one large field: 16 KiB that unpack to 48 MB."""
-    block = http2.request_fields() + http2.field("x-bomb", "b" * 3000, indexed=True) + b"\xbe" * 12000
+    """One frame of references to one large field: 16 KiB that unpack to 15 MB."""
+    block = http2.request_fields() + http2.field("x-bomb", "b" * 950, indexed=True) + b"\xbe" * 12000
     answer = peer.call(body=b"", ends=False, block=block)
     assert answer.reset is not None
     assert peer.is_served()
     for _ in range(10):
         peer.request(body=b"", ends=False, block=http2.request_fields() + b"\xbe" * 16000)
     assert peer.until_closed() == http2.ENHANCE_YOUR_CALM
+
+
+def test_header_tables_are_small(peer):
+    """Nobody may remember more, and our own end remembers no more of what it says."""
+    kind, _, _, payload = peer.read_frame()
+    assert kind == SETTINGS and (http2.HEADER_TABLE_SIZE, http2.TABLE_SIZE) in struct.iter_unpack(">HI", payload)
+    peer.send(frame(SETTINGS, ACK), http2.settings((http2.HEADER_TABLE_SIZE, 1 << 20)))
+    peer.decoder.max_allowed_table_size = http2.TABLE_SIZE  # a larger one would fail to decode
+    assert peer.is_served()
+    peer.request(block=http2.hpack_integer(2 * http2.TABLE_SIZE, 5, 0x20) + http2.request_fields())
+    assert peer.until_closed() == http2.COMPRESSION_ERROR
 
 
 def test_halves_of_requests_are_kept_up_to_a_limit(peer):

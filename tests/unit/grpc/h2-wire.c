@@ -56,8 +56,11 @@ static void put_string(struct buffer *out, const char *text)
 
 void h2_put_headers(struct buffer *out, uint8_t flags, uint32_t stream, const char *const *fields)
 {
+    /* What comes after an ACK has to say that it knows of a smaller table (RFC 7541, 4.2): 1024. */
+    static const uint8_t resized[] = {0x3f, 0xe1, 0x07};
     _cleanup_buffer_ struct buffer block = {0};
 
+    check(buffer_append(&block, resized, sizeof(resized)));
     for (; fields[0]; fields += 2) {
         check(buffer_append(&block, "", 1)); /* literal, not indexed, new name */
         put_string(&block, fields[0]);
