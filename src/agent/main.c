@@ -54,6 +54,7 @@ struct program {
     char **argv;
     struct launcher_client *client;
     struct spawner *spawner;
+    struct spawner *worker_spawner; /* the same, once it is the worker's; NULL before */
     struct tls_context *tls;
     int listen_fd;
     int cgroups; /* the jobs' cgroup root until the spawner has it */
@@ -170,6 +171,16 @@ static void program_launcher_stopping(void *owner)
 
     program_shut_down(program, "hoist-launcher is stopping",
                       program->agent.config.on_agent_exit == CONFIG_AGENT_EXIT_STOP, EXIT_SUCCESS);
+}
+
+/* SIGHUP follows, by which classes are held against these profiles. */
+static void program_launcher_reloaded(const struct launcher_hello *hello, void *owner)
+{
+    struct program *program = owner;
+
+    program->agent.launcher = *hello;
+    if (program->worker_spawner && spawner_launcher_renew(program->worker_spawner, hello) < 0)
+        log_error("no memory for what launcher.conf says: reload once more");
 }
 
 /* It has died: without it no job can be started, and whoever starts it gets a new hoistd. */
@@ -341,7 +352,7 @@ static int program_open_worker(struct program *program, struct error *err)
     int r = worker_open(&options, &program->agent.worker, err);
 
     if (r == 0)
-        program->spawner = NULL; /* taken */
+        program->worker_spawner = TAKE_PTR(program->spawner);
     return r;
 }
 
@@ -386,12 +397,13 @@ static int program_make_loop(struct program *program, struct error *err)
 
 static int program_meet_launcher(struct program *program, struct error *err)
 {
+    const struct launcher_notices notices = {program_launcher_stopping, program_launcher_reloaded};
     _cleanup_close_ int fd = FD_NONE;
     int r = launcher_client_fd_from_env(&fd, err);
 
     if (r < 0)
         return r;
-    r = launcher_client_new(fd, program_launcher_stopping, program, &program->client, err);
+    r = launcher_client_new(fd, &notices, program, &program->client, err);
     if (r < 0)
         return r;
     fd = FD_NONE; /* taken */

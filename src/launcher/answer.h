@@ -22,7 +22,9 @@ struct spawn_context;
  */
 
 struct launcher {
-    const struct launcher_config *config;
+    int argc; /* the command line: a reload reads it again */
+    char **argv;
+    struct launcher_config *config; /* owned, these two */
     struct spawn_context *spawn;
     struct listeners listeners;
     struct lifeline lifeline;
@@ -32,7 +34,7 @@ struct launcher {
     struct refusal_log refusals;
 };
 
-/* Gathers what Hello tells, once at the start. */
+/* Gathers what Hello tells, at the start and at each reload. */
 int launcher_facts(struct launcher *launcher, struct error *err);
 
 typedef int launcher_answer_fn(struct launcher *launcher, const struct launcher_request *request,

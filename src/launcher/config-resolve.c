@@ -11,7 +11,8 @@
 #include "launcher/config.h"
 
 /*
- * From names to numbers, once at the start: later nothing asks a name service, which might hang.
+ * From names to numbers when the configuration is read: nothing else asks a name service, which
+ * might hang.
  */
 
 #define AGENT_USER_DEFAULT "hoist"

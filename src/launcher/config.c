@@ -28,6 +28,7 @@ struct config_key {
     const char *help;
     /* Of a key that repeats: forgets what was collected. NULL: it doesn't repeat. */
     void (*clear)(struct launcher_config *config);
+    bool at_start; /* stays while the launcher runs; doesn't repeat, and has a default */
 };
 
 static void *config_member(struct launcher_config *config, const struct config_key *key)
@@ -274,29 +275,35 @@ static void clear_environment(struct launcher_config *config)
 /* clang-format off: one row, one line */
 #define KEY(name, parse, member, initial, argument, help)                                          \
     {                                                                                              \
-        name, parse, member, initial, argument, help, NULL                                         \
+        name, parse, member, initial, argument, help, NULL, false                                  \
+    }
+#define KEY_AT_START(name, parse, member, initial, argument, help)                                 \
+    {                                                                                              \
+        name, parse, member, initial, argument, help, NULL, true                                   \
     }
 #define REPEATED(name, parse, member, argument, help, clear)                                       \
     {                                                                                              \
-        name, parse, member, NULL, argument, help, clear                                           \
+        name, parse, member, NULL, argument, help, clear, false                                    \
     }
 #define SIZE(name, limit, help)  KEY(name, parse_ceiling_size, limit, NULL, "SIZE", help)
 #define COUNT(name, limit, help) KEY(name, parse_ceiling_count, limit, NULL, "N", help)
 
 static const struct config_key config_keys[] = {
-    KEY("agent_group", parse_text, MEMBER(agent_group), "", "GROUP",
-        "group of hoistd; default: its user's"),
-    KEY("agent_user", parse_text, MEMBER(agent_user), "", "USER",
-        "user of hoistd, by name or number"),
-    KEY("cgroup_root", parse_text, MEMBER(cgroup_root), "hoist", "NAME",
-        "cgroup that holds all jobs"),
+    KEY_AT_START("agent_group", parse_text, MEMBER(agent_group), "", "GROUP",
+                 "group of hoistd; default: its user's"),
+    KEY_AT_START("agent_user", parse_text, MEMBER(agent_user), "", "USER",
+                 "user of hoistd, by name or number"),
+    KEY_AT_START("cgroup_root", parse_text, MEMBER(cgroup_root), "hoist", "NAME",
+                 "cgroup that holds all jobs"),
     REPEATED("environment", parse_variable, MEMBER(environment), "NAME=VALUE",
              "variable for hoistd (repeats)", clear_environment),
     REPEATED("hide", parse_hidden, MEMBER(hidden), "PATH", "place that jobs can't see (repeats)",
              clear_hidden),
     KEY("hoistd", parse_path, MEMBER(hoistd), HOIST_HOISTD_PATH, "PATH", "the program hoistd"),
-    KEY("init", parse_path, MEMBER(init), HOIST_INIT_PATH, "PATH", "the program hoist-init"),
-    KEY("job_uids", parse_uids, 0, "1900000000-1900065535", "MIN-MAX", "uids that jobs may run as"),
+    KEY_AT_START("init", parse_path, MEMBER(init), HOIST_INIT_PATH, "PATH",
+                 "the program hoist-init"),
+    KEY_AT_START("job_uids", parse_uids, 0, "1900000000-1900065535", "MIN-MAX",
+                 "uids that jobs may run as"),
     REPEATED("listen_allow", parse_listen_rule, 0, "ADDR:PORT", "where hoistd may listen (repeats)",
              clear_listen_rules),
     KEY("log_format", parse_log_format, 0, "text", "FORMAT", "text or json"),
@@ -446,6 +453,23 @@ int config_init(struct launcher_config *ret, struct error *err)
     return 0;
 }
 
+int config_keep(struct launcher_config *config, const struct launcher_config *old, char ***kept,
+                struct error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(config_keys) && r >= 0; i++) {
+        const struct config_origin *was = &old->origins[i];
+
+        if (!config_keys[i].at_start || text_equal(was->values[0], config->origins[i].values[0]))
+            continue;
+        r = config_set_key(config, &config_keys[i], was->values[0], was->where, err);
+        if (r >= 0 && strv_append(kept, config_keys[i].name) < 0)
+            r = error_set(err, -ENOMEM, "no memory");
+    }
+    return r;
+}
+
 void config_done(struct launcher_config *config)
 {
     free(config->hoistd);
@@ -462,6 +486,14 @@ void config_done(struct launcher_config *config)
         free(config->origins[i].where);
     }
     *config = (struct launcher_config){.hoistd = NULL};
+}
+
+struct launcher_config *config_free(struct launcher_config *config)
+{
+    if (config)
+        config_done(config);
+    free(config);
+    return NULL;
 }
 
 /* --- printing -------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "launcher/listen-rule.h"
 #include "launcher/profile-rule.h"
@@ -67,6 +68,11 @@ struct launcher_config {
 void config_done(struct launcher_config *config);
 #define _cleanup_config_ _cleanup_(config_done)
 
+/* One that calloc(3) has made. Accepts NULL; returns NULL. */
+struct launcher_config *config_free(struct launcher_config *config);
+DEFINE_CLEANUP(struct launcher_config *, config_free);
+#define _cleanup_launcher_config_ _cleanup_(config_freep)
+
 /* Every key at its default. Returns 0 or -ENOMEM. */
 int config_init(struct launcher_config *ret, struct error *err);
 
@@ -95,6 +101,14 @@ int config_read(struct launcher_config *config, const char *path, struct error *
  * ourselves, and a configured user that is somebody else is an error.
  */
 int config_resolve(struct launcher_config *config, struct error *err);
+
+/*
+ * What the launcher, hoistd and the jobs that run were built on stays as `old` has it: users, uids
+ * of jobs, their cgroup and their hoist-init. `kept` (a string list) gets the keys for which
+ * `config` had another value. Before config_resolve().
+ */
+int config_keep(struct launcher_config *config, const struct launcher_config *old, char ***kept,
+                struct error *err);
 
 /* Appends the lines of --print-config: every key, its value, and where it was set. */
 int config_print(const struct launcher_config *config, struct buffer *out);

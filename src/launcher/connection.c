@@ -34,7 +34,10 @@ static bool connection_has_answer(const struct connection *connection)
 
 short connection_events(const struct connection *connection)
 {
-    return connection_has_answer(connection) || connection->tell_stopping ? POLLOUT : POLLIN;
+    return connection_has_answer(connection) || connection->tell_stopping ||
+                   connection->tell_reloaded
+               ? POLLOUT
+               : POLLIN;
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
@@ -57,39 +60,67 @@ static int answer_flush(struct connection *connection, struct error *err)
     return 0;
 }
 
-static int stopping_flush(struct connection *connection, struct error *err)
+/* What nobody has asked for, once no answer is under way. */
+static int notice_send(struct connection *connection, enum launcher_answer_type type,
+                       const struct launcher_hello *facts, struct error *err)
 {
-    _cleanup_free_ struct launcher_answer *stopping = NULL;
+    _cleanup_free_ struct launcher_answer *notice = calloc(1, sizeof(*notice));
     int r;
 
-    if (!connection->tell_stopping)
-        return 0;
-    stopping = calloc(1, sizeof(*stopping));
-    if (!stopping)
-        return error_set(err, -ENOMEM, "no memory to tell hoistd to stop");
-    stopping->type = LAUNCHER_ANSWER_STOPPING;
-    r = launcher_answer_encode(stopping, &connection->answer, err);
-    if (r < 0)
-        return r;
-    connection->tell_stopping = false;
-    return answer_flush(connection, err);
+    if (!notice)
+        return error_set(err, -ENOMEM, "no memory for a word to hoistd");
+    notice->type = type;
+    if (facts)
+        notice->hello = *facts;
+    r = launcher_answer_encode(notice, &connection->answer, err);
+    return r < 0 ? r : answer_flush(connection, err);
 }
 
-static int connection_flush(struct connection *connection, struct error *err)
+static int notices_flush(struct connection *connection, const struct launcher *launcher,
+                         struct error *err)
+{
+    if (connection->tell_reloaded) {
+        int r;
+
+        connection->tell_reloaded = false;
+        r = notice_send(connection, LAUNCHER_ANSWER_RELOADED, &launcher->facts, err);
+        if (r < 0)
+            return r;
+    }
+    if (!connection->tell_stopping)
+        return 0;
+    connection->tell_stopping = false;
+    return notice_send(connection, LAUNCHER_ANSWER_STOPPING, NULL, err);
+}
+
+static int connection_flush(struct connection *connection, const struct launcher *launcher,
+                            struct error *err)
 {
     int r = answer_flush(connection, err);
 
-    return r < 0 ? r : stopping_flush(connection, err);
+    return r < 0 ? r : notices_flush(connection, launcher, err);
 }
 
-void connection_tell_stopping(struct connection *connection)
+static void connection_tell(struct connection *connection, const struct launcher *launcher,
+                            bool *notice)
 {
     struct error err;
 
     if (connection->fd < 0 || connection->state == CONNECTION_GREETING)
         return;
-    connection->tell_stopping = true;
-    (void)connection_flush(connection, &err); /* what is wrong with it shows at the next dispatch */
+    *notice = true;
+    (void)connection_flush(connection, launcher,
+                           &err); /* what is wrong shows at the next dispatch */
+}
+
+void connection_tell_stopping(struct connection *connection, const struct launcher *launcher)
+{
+    connection_tell(connection, launcher, &connection->tell_stopping);
+}
+
+void connection_tell_reloaded(struct connection *connection, const struct launcher *launcher)
+{
+    connection_tell(connection, launcher, &connection->tell_reloaded);
 }
 
 /* --- answering ------------------------------------------------------------------------------- */
@@ -146,7 +177,7 @@ static int connection_receive(struct connection *connection, struct launcher *la
 int connection_dispatch(struct connection *connection, struct launcher *launcher, struct error *err)
 {
     for (int i = 0; i < REQUEST_BURST; i++) {
-        int r = connection_flush(connection, err);
+        int r = connection_flush(connection, launcher, err);
 
         if (r == -EAGAIN)
             return 0;

@@ -23,7 +23,8 @@ struct connection {
     enum connection_state state;
     struct buffer answer;         /* that waits to be sent; empty: none */
     struct packet_fds answer_fds; /* beside it; owned */
-    bool tell_stopping;           /* Stopping is to be sent before the next answer */
+    bool tell_stopping; /* Stopping is to be sent before the next answer; so is Reloaded */
+    bool tell_reloaded;
 };
 
 #define CONNECTION_NULL ((struct connection){.fd = FD_NONE, .answer_fds = PACKET_FDS_NULL})
@@ -43,6 +44,10 @@ short connection_events(const struct connection *connection);
 int connection_dispatch(struct connection *connection, struct launcher *launcher,
                         struct error *err);
 
-/* Tells hoistd that the launcher ends: now if there is room, so that it hears this before a signal
- * that follows, else as soon as there is. Nothing before its Hello. */
-void connection_tell_stopping(struct connection *connection);
+/*
+ * Tells hoistd that the launcher ends, or what there is after a reload (launcher->facts): now if
+ * there is room, so that it hears this before a signal that follows, else as soon as there is.
+ * Nothing before its Hello, whose answer says the same.
+ */
+void connection_tell_stopping(struct connection *connection, const struct launcher *launcher);
+void connection_tell_reloaded(struct connection *connection, const struct launcher *launcher);

@@ -18,6 +18,7 @@
 #include "launcher/notify.h"
 #include "launcher/options.h"
 #include "launcher/park.h"
+#include "launcher/reload.h"
 #include "launcher/setup.h"
 #include "launcher/supervisor.h"
 #include "spawn/spawn.h"
@@ -44,6 +45,20 @@ static void reap_children(struct supervisor *supervisor)
         supervisor_reaped(supervisor, pid, status, clock_boot());
 }
 
+/* hoistd hears what there is now before the signal that makes it look at its own files. */
+static void reload(struct supervisor *supervisor)
+{
+    struct error err;
+
+    if (launcher_reload(supervisor->launcher, &err) < 0) {
+        log_error("launcher.conf was not reloaded, the old one stays in force: %s", err.text);
+    } else {
+        log_info("launcher.conf reloaded");
+        connection_tell_reloaded(&supervisor->connection, supervisor->launcher);
+    }
+    supervisor_signal(supervisor, SIGHUP);
+}
+
 static void handle_signal(struct supervisor *supervisor, uint32_t number)
 {
     switch (number) {
@@ -51,7 +66,7 @@ static void handle_signal(struct supervisor *supervisor, uint32_t number)
         reap_children(supervisor);
         break;
     case SIGHUP:
-        supervisor_signal(supervisor, SIGHUP);
+        reload(supervisor);
         break;
     case SIGTERM:
     case SIGINT:
@@ -139,30 +154,6 @@ static int run(struct launcher *launcher, int signalfd)
 
 /* --- the start ------------------------------------------------------------------------------- */
 
-static int make_spawn_context(const struct launcher_config *config, struct spawn_context **ret,
-                              struct error *err)
-{
-    const struct spawn_profile *profiles[CONFIG_PROFILES_MAX];
-    const struct spawn_options options = {
-        .cgroup_root = config->cgroup_root,
-        .init_path = config->init,
-        .agent_uid = config->agent_uid,
-        .agent_gid = config->agent_gid,
-        .jobs_max = config->jobs_max,
-        .reserve_memory = config->reserve_memory,
-        .reserve_pids = config->reserve_pids,
-        .job_uid_min = config->job_uid_min,
-        .job_uid_max = config->job_uid_max,
-        .hidden = (const char *const *)config->hidden,
-        .profiles = profiles,
-        .profile_count = config->profile_count,
-    };
-
-    for (size_t i = 0; i < config->profile_count; i++)
-        profiles[i] = &config->profiles[i].profile;
-    return spawn_context_new(&options, ret, err);
-}
-
 static void log_start(const struct launcher *launcher)
 {
     log_event(LOG_LEVEL_INFO, PROGRAM " " HOIST_VERSION " starts",
@@ -174,26 +165,22 @@ static void log_start(const struct launcher *launcher)
                   LOG_TEXT("lack", launcher->facts.lacks[i]));
 }
 
-static int serve(struct launcher_config *config, int signalfd, struct error *err)
+static int serve(struct launcher *launcher, int signalfd, struct error *err)
 {
-    _cleanup_spawn_context_ struct spawn_context *context = NULL;
-    struct launcher launcher = {.config = config, .lifeline = LIFELINE_NULL};
     int r, status;
 
     /* Without the right to, the host's lacks say so. */
     if (geteuid() == 0 && setup_oom_score() < 0)
         log_warning("the OOM killer may end hoist-launcher and hoistd as any other process");
-    r = make_spawn_context(config, &context, err);
+    r = launcher_make_context(launcher->config, NULL, &launcher->spawn, err);
+    if (r >= 0)
+        r = launcher_facts(launcher, err);
     if (r < 0)
         return r;
-    launcher.spawn = context;
-    r = launcher_facts(&launcher, err);
-    if (r < 0)
-        return r;
-    log_start(&launcher);
-    status = run(&launcher, signalfd);
-    listeners_done(&launcher.listeners);
-    lifeline_done(&launcher.lifeline);
+    log_start(launcher);
+    status = run(launcher, signalfd);
+    listeners_done(&launcher->listeners);
+    lifeline_done(&launcher->lifeline);
     return status;
 }
 
@@ -205,10 +192,11 @@ static int print(int r, struct buffer *out)
 }
 
 /* Returns the exit status, or a negative errno. */
-static int act(enum options_request request, struct launcher_config *config, int signalfd,
+static int act(enum options_request request, struct launcher *launcher, int signalfd,
                struct error *err)
 {
     _cleanup_buffer_ struct buffer out = {.limit = 0};
+    struct launcher_config *config = launcher->config;
     int r;
 
     switch (request) {
@@ -229,35 +217,43 @@ static int act(enum options_request request, struct launcher_config *config, int
             log_error("%s", err->text);
             return HOISTD_EXIT_CONFIG;
         }
-        return serve(config, signalfd, err);
+        return serve(launcher, signalfd, err);
     }
+}
+
+static int start(struct launcher *launcher, struct error *err)
+{
+    _cleanup_close_ int signalfd = FD_NONE;
+    enum options_request request = OPTIONS_RUN;
+    int r = setup_descriptors(err);
+
+    if (r >= 0)
+        r = config_init(launcher->config, err);
+    if (r >= 0)
+        r = options_load(launcher->argc, launcher->argv, launcher->config, &request, err);
+    if (r < 0) {
+        /* Said to whoever typed it, not to the log. */
+        dprintf(STDERR_FILENO, PROGRAM ": %s\n", err->text);
+        return HOISTD_EXIT_CONFIG;
+    }
+    r = setup_process(err);
+    if (r >= 0)
+        r = setup_signals(&signalfd, err);
+    return r < 0 ? r : act(request, launcher, signalfd, err);
 }
 
 int main(int argc, char **argv)
 {
-    _cleanup_config_ struct launcher_config config = {.hoistd = NULL};
-    _cleanup_close_ int signalfd = FD_NONE;
-    enum options_request request = OPTIONS_RUN;
+    struct launcher launcher = {.argc = argc, .argv = argv, .lifeline = LIFELINE_NULL};
     struct error err;
     int r;
 
     log_init(PROGRAM, LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
-    r = setup_descriptors(&err);
-    if (r >= 0)
-        r = config_init(&config, &err);
-    if (r >= 0)
-        r = options_load(argc, argv, &config, &request, &err);
-    if (r < 0) {
-        /* Said to whoever typed it, not to the log. */
-        dprintf(STDERR_FILENO, PROGRAM ": %s\n", err.text);
-        return HOISTD_EXIT_CONFIG;
-    }
-    r = setup_process(&err);
-    if (r >= 0)
-        r = setup_signals(&signalfd, &err);
-    if (r >= 0)
-        r = act(request, &config, signalfd, &err);
+    launcher.config = calloc(1, sizeof(*launcher.config));
+    r = launcher.config ? start(&launcher, &err) : error_set(&err, -ENOMEM, "no memory");
     if (r < 0)
         log_error("%s", err.text);
+    spawn_context_free(launcher.spawn);
+    config_free(launcher.config);
     return r < 0 ? EXIT_FAILURE : r;
 }

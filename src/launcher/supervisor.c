@@ -203,7 +203,7 @@ void supervisor_stop(struct supervisor *supervisor, usec_t now)
     case SUPERVISOR_RUNNING:
     case SUPERVISOR_LEAVING:
         supervisor->launcher->stopping = true;
-        connection_tell_stopping(&supervisor->connection);
+        connection_tell_stopping(&supervisor->connection, supervisor->launcher);
         supervisor_signal(supervisor, SIGTERM);
         supervisor_move(supervisor, SUPERVISOR_STOPPING,
                         now + supervisor->launcher->config->stop_timeout);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -129,12 +130,11 @@ static bool root_name_is_valid(const char *name)
 /* By the kernel's own count: we keep none of jobs. */
 static int bound_jobs(const struct spawn_context *context, int root_fd, struct error *err)
 {
-    char text[24];
+    char text[24] = "max";
     int r;
 
-    if (context->jobs_max == 0 || context->jobs_max > INT_MAX / CGROUPS_OF_A_JOB)
-        return 0;
-    snprintf(text, sizeof(text), "%" PRIu64, context->jobs_max * CGROUPS_OF_A_JOB);
+    if (context->jobs_max > 0 && context->jobs_max <= INT_MAX / CGROUPS_OF_A_JOB)
+        snprintf(text, sizeof(text), "%" PRIu64, context->jobs_max * CGROUPS_OF_A_JOB);
     r = cgroup_file_write(root_fd, "cgroup.max.descendants", text);
     if (r < 0)
         return error_set(err, r, "can't bound the number of jobs: %s", strerror(-r));
@@ -331,9 +331,16 @@ static int context_fill_images(struct spawn_context *context, const struct spawn
 {
     int r;
 
-    context->program = memfd_program(options->init_path, err);
-    if (context->program < 0)
-        return context->program;
+    if (options->predecessor) {
+        context->program = fd_duplicate(options->predecessor->program);
+        if (context->program < 0)
+            return error_set(err, context->program, "can't keep hoist-init: %s",
+                             strerror(-context->program));
+    } else {
+        context->program = memfd_program(options->init_path, err);
+        if (context->program < 0)
+            return context->program;
+    }
     context->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (context->null < 0)
         return error_set(err, -errno, "can't open /dev/null: %s", strerror(errno));
@@ -366,6 +373,22 @@ static int context_fill_limits(struct spawn_context *context, const char *root, 
     context->core_size = rlimit_largest(RLIMIT_CORE);
     r = find_lacks(context, &no_root);
     return r < 0 ? error_set(err, r, "no memory for the list of degradations") : 0;
+}
+
+static bool is_same_file(int fd, int other)
+{
+    struct stat one, two;
+
+    return fd >= 0 && other >= 0 && fstat(fd, &one) == 0 && fstat(other, &two) == 0 &&
+           one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+}
+
+/* Who was shown the root of the predecessor is to know whether it is still the same one. */
+static void count_roots(struct spawn_context *context, const struct spawn_context *predecessor)
+{
+    if (predecessor)
+        context->root_made =
+            predecessor->root_made + !is_same_file(context->root_fd, predecessor->root_fd);
 }
 
 int spawn_context_new(const struct spawn_options *options, struct spawn_context **ret,
@@ -402,6 +425,7 @@ int spawn_context_new(const struct spawn_options *options, struct spawn_context 
                                 err);
     if (r < 0)
         return r;
+    count_roots(context, options->predecessor);
     *ret = TAKE_PTR(context);
     return 0;
 }
@@ -425,4 +449,10 @@ struct spawn_context *spawn_context_free(struct spawn_context *context)
     strv_free(context->degradations);
     free(context);
     return NULL;
+}
+
+struct spawn_context *spawn_context_retire(struct spawn_context *context)
+{
+    context->root_fd = fd_close(context->root_fd);
+    return spawn_context_free(context);
 }

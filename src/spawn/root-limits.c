@@ -70,10 +70,14 @@ int root_limits_apply(const struct spawn_context *context, char *told, size_t si
     for (size_t i = 0; i < ARRAY_SIZE(totals); i++) {
         int r;
 
-        if (totals[i].reserve == 0 || totals[i].host == 0)
+        if (totals[i].host == 0)
             continue;
+        /* "None" is written, too: the root may have that of another configuration. */
         r = cgroup_limit_apply(context->root_fd, totals[i].limit, NULL,
-                               root_limit_total(totals[i].host, totals[i].reserve), told, size);
+                               totals[i].reserve == 0
+                                   ? CGROUP_LIMIT_NONE
+                                   : root_limit_total(totals[i].host, totals[i].reserve),
+                               told, size);
         if (r < 0 && r != -ENOENT)
             return r;
     }

@@ -88,6 +88,12 @@ struct spawn_options {
 
     const struct spawn_profile *const *profiles; /* that a specification may name */
     size_t profile_count;
+
+    /*
+     * The context that this one is to replace, with the same cgroup root; NULL: none. hoist-init's
+     * image is taken from it: the file may be another version's by now. Borrowed for the call.
+     */
+    const struct spawn_context *predecessor;
 };
 
 /*
@@ -103,6 +109,9 @@ int spawn_context_new(const struct spawn_options *options, struct spawn_context 
 struct spawn_context *spawn_context_free(struct spawn_context *context);
 DEFINE_CLEANUP(struct spawn_context *, spawn_context_free);
 #define _cleanup_spawn_context_ _cleanup_(spawn_context_freep)
+
+/* Frees a context of two that have the same cgroup root, which stays. Returns NULL. */
+struct spawn_context *spawn_context_retire(struct spawn_context *context);
 
 /*
  * What jobs with an adopt_wait watch: the reading end of a pipe that ends with the agent. Borrowed

@@ -116,6 +116,7 @@ static int get_listen(const Hoist__Internal__Answer *message, struct launcher_an
 
 /* --- Hello ----------------------------------------------------------------------------------- */
 
+/* Of Hello and of Reloaded: the members of the union share their type. */
 static void put_hello(const struct launcher_answer *answer, struct answer_parts *parts)
 {
     const struct launcher_hello *hello = &answer->hello;
@@ -459,6 +460,7 @@ static const struct answer_coding {
     [LAUNCHER_ANSWER_FIND] = {HOIST__INTERNAL__ANSWER__ANSWER_FIND, put_find, get_find},
     [LAUNCHER_ANSWER_LIST_TASKS] = {HOIST__INTERNAL__ANSWER__ANSWER_LIST_TASKS, put_tasks,
                                     get_tasks},
+    [LAUNCHER_ANSWER_RELOADED] = {HOIST__INTERNAL__ANSWER__ANSWER_RELOADED, put_hello, get_hello},
 };
 
 static_assert(ARRAY_SIZE(answer_codings) == _LAUNCHER_ANSWER_MAX, "each answer has a coding");
@@ -477,6 +479,11 @@ int launcher_answer_encode(const struct launcher_answer *answer, struct buffer *
     return codec_pack(&parts->message.base, LAUNCHER_ANSWER_MAX, out, err);
 }
 
+bool launcher_answer_is_notice(enum launcher_answer_type type)
+{
+    return type == LAUNCHER_ANSWER_STOPPING || type == LAUNCHER_ANSWER_RELOADED;
+}
+
 static int answer_get(const Hoist__Internal__Answer *message, struct launcher_answer *ret,
                       struct error *err)
 {
@@ -486,7 +493,7 @@ static int answer_get(const Hoist__Internal__Answer *message, struct launcher_an
         type++;
     if (type == _LAUNCHER_ANSWER_MAX)
         return error_set(err, -EPROTO, "a packet without an answer that this version knows");
-    if ((message->id == 0) != (type == LAUNCHER_ANSWER_STOPPING))
+    if ((message->id == 0) != launcher_answer_is_notice(type))
         return error_set(err, -EPROTO, "an answer with the id %llu",
                          (unsigned long long)message->id);
     memset(ret, 0, sizeof(*ret));

@@ -45,7 +45,7 @@ struct pending {
 
 struct launcher_client {
     int fd;
-    launcher_stopping_fn *stopping;
+    struct launcher_notices notices;
     void *owner;
     uint64_t last_id;
     int dead; /* 0, or the negative errno that ended it */
@@ -217,7 +217,7 @@ static int client_dead_error(const struct launcher_client *client, struct error 
 
 /* --- making and ending ----------------------------------------------------------------------- */
 
-int launcher_client_new(int fd, launcher_stopping_fn *stopping, void *owner,
+int launcher_client_new(int fd, const struct launcher_notices *notices, void *owner,
                         struct launcher_client **ret, struct error *err)
 {
     struct launcher_client *client;
@@ -229,7 +229,7 @@ int launcher_client_new(int fd, launcher_stopping_fn *stopping, void *owner,
     if (!client)
         return error_set(err, -ENOMEM, "no memory for the launcher's client");
     client->fd = fd;
-    client->stopping = stopping;
+    client->notices = *notices;
     client->owner = owner;
     client->tail = client->unsent = &client->head;
     *ret = client;
@@ -407,6 +407,7 @@ static size_t fds_expected(const struct launcher_answer *answer, enum launcher_r
     case LAUNCHER_ANSWER_FIND:
     case LAUNCHER_ANSWER_LIST_TASKS:
     case LAUNCHER_ANSWER_STOPPING:
+    case LAUNCHER_ANSWER_RELOADED:
     case _LAUNCHER_ANSWER_MAX:
     default:
         return expectations[type].fd_count;
@@ -449,6 +450,16 @@ static int client_take_answer(struct launcher_client *client, struct packet_fds 
     return 0;
 }
 
+static void client_take_notice(struct launcher_client *client)
+{
+    const struct launcher_notices *notices = &client->notices;
+
+    if (client->answer.type == LAUNCHER_ANSWER_STOPPING && notices->stopping)
+        notices->stopping(client->owner);
+    if (client->answer.type == LAUNCHER_ANSWER_RELOADED && notices->reloaded)
+        notices->reloaded(&client->answer.hello, client->owner);
+}
+
 /* One packet. Returns 1, 0 when there is none, or an errno that ends the client. */
 static int client_receive(struct launcher_client *client, struct error *err)
 {
@@ -466,9 +477,8 @@ static int client_receive(struct launcher_client *client, struct error *err)
     r = launcher_answer_decode(client->received, (size_t)size, &client->answer, err);
     if (r < 0)
         return r;
-    if (client->answer.type == LAUNCHER_ANSWER_STOPPING) {
-        if (client->stopping)
-            client->stopping(client->owner);
+    if (launcher_answer_is_notice(client->answer.type)) {
+        client_take_notice(client);
         return 1;
     }
     r = client_take_answer(client, &fds, err);

@@ -33,11 +33,15 @@ struct error;
 
 struct launcher_client;
 
-/* The launcher was told to end and asks hoistd to end too; jobs go on. */
-typedef void launcher_stopping_fn(void *owner);
+/* What the launcher says unasked; each may be NULL. */
+struct launcher_notices {
+    void (*stopping)(void *owner); /* it was told to end and asks hoistd to end too; jobs go on */
+    /* It has read its configuration again: what Hello would be answered with by now. */
+    void (*reloaded)(const struct launcher_hello *hello, void *owner);
+};
 
-/* Takes `fd` on success: a connected SOCK_SEQPACKET socket. `stopping` may be NULL. */
-int launcher_client_new(int fd, launcher_stopping_fn *stopping, void *owner,
+/* Takes `fd` on success: a connected SOCK_SEQPACKET socket. */
+int launcher_client_new(int fd, const struct launcher_notices *notices, void *owner,
                         struct launcher_client **ret, struct error *err);
 
 /*

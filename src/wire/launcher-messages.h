@@ -23,7 +23,7 @@
  * checked is that the value makes sense at all; whether it is *allowed* is the launcher's ceilings.
  */
 
-#define LAUNCHER_PROTOCOL_VERSION FORMAT_VERSION(4)
+#define LAUNCHER_PROTOCOL_VERSION FORMAT_VERSION(5)
 
 #define LAUNCHER_ARGS_MAX     1025         /* argv[0] and 1,024 arguments */
 #define LAUNCHER_ENV_MAX      260          /* 256 variables and those that every job has */
@@ -164,11 +164,15 @@ enum launcher_answer_type {
     LAUNCHER_ANSWER_SPAWN,
     LAUNCHER_ANSWER_REMOVE,
     LAUNCHER_ANSWER_LIST_GROUPS,
-    LAUNCHER_ANSWER_STOPPING, /* with id 0 */
+    LAUNCHER_ANSWER_STOPPING, /* with id 0; so is Reloaded */
     LAUNCHER_ANSWER_FIND,
     LAUNCHER_ANSWER_LIST_TASKS,
+    LAUNCHER_ANSWER_RELOADED, /* `hello` */
     _LAUNCHER_ANSWER_MAX,
 };
+
+/* Nobody has asked for it: its id is 0. */
+bool launcher_answer_is_notice(enum launcher_answer_type type);
 
 /* Large (a page): keep it off small stacks. */
 struct launcher_answer {

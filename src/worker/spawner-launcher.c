@@ -396,13 +396,23 @@ static const struct spawner_class launcher_class = {
     .free = launcher_free,
 };
 
+int spawner_launcher_renew(struct spawner *spawner, const struct launcher_hello *hello)
+{
+    _cleanup_strv_ char **lacks = NULL;
+
+    for (size_t i = 0; i < hello->lack_count; i++)
+        if (strv_append(&lacks, hello->lacks[i]) < 0)
+            return -ENOMEM;
+    strv_free(launcher(spawner)->degradations);
+    spawner->degradations = launcher(spawner)->degradations = TAKE_PTR(lacks);
+    spawner->room = hello->room;
+    return 0;
+}
+
 static int take_hello(struct spawner_launcher *spawner, const struct launcher_hello *hello)
 {
-    for (size_t i = 0; i < hello->lack_count; i++)
-        if (strv_append(&spawner->degradations, hello->lacks[i]) < 0)
-            return -ENOMEM;
-    spawner->head.degradations = spawner->degradations;
-    spawner->head.room = hello->room;
+    if (spawner_launcher_renew(&spawner->head, hello) < 0)
+        return -ENOMEM;
     spawner->cgroup_root = strdup(hello->cgroup_root);
     return spawner->cgroup_root ? 0 : -ENOMEM;
 }

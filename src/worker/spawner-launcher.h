@@ -30,3 +30,7 @@ int spawner_launcher_new(sd_event *event, struct launcher_client *client,
                          const struct launcher_hello *hello, int cgroups,
                          const struct spawner_launcher_events *events, struct spawner **ret,
                          struct error *err);
+
+/* What can be kept for jobs, and what the host lacks, are as in `hello` from now on. 0 or -ENOMEM.
+ */
+int spawner_launcher_renew(struct spawner *spawner, const struct launcher_hello *hello);

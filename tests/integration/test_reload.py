@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import BUILD, PATIENCE, waiting
+from harness import BUILD, PATIENCE, traces, waiting
 from harness.agent import Agent
 from harness.api import Output, ending, message, refused
 
@@ -24,6 +24,18 @@ AT_ONCE = {
     "output.cap": "3MiB", "output.policy": "stop_job", "output.keep_head": "1MiB", "output.rate": "5MiB",
     "output.read_buffer": "64KiB", "output.retain": "7d", "output.total": "90%", "output.reserve": "1%",
     "log.format": "json", "log.level": "debug", "tls.strict": "true",
+}
+# Each key of launcher.conf, likewise; hoistd's program and user are the agent's own.
+ROOT_AT_START = {"agent_group": "61991", "agent_user": "61991", "cgroup_root": "/another", "init": "/bin/true",
+                 "job_uids": "61000-61009"}
+ROOT_AT_ONCE = {
+    "environment": "A=b", "hide": "/opt", "hoistd": "/bin/false", "listen_allow": "127.0.0.1:*", "log_format": "json",
+    "log_level": "debug", "max_core_size": "1MB", "max_cpu_millis": "5000", "max_cpu_reserved": "10",
+    "max_cpu_time": "1h", "max_cpu_weight": "1000", "max_io_read_bps": "9MB", "max_io_read_iops": "999999",
+    "max_io_weight": "1000", "max_io_write_bps": "9MB", "max_io_write_iops": "999999", "max_jobs": "77",
+    "max_memory": "77MiB", "max_memory_high": "77MiB", "max_memory_low": "77MiB", "max_memory_reserved": "77MiB",
+    "max_open_files": "777", "max_pids": "77", "max_swap": "0", "network_host": "yes", "profile": "it network=host",
+    "reserve_memory": "300MiB", "reserve_pids": "2000", "stop_timeout": "20s",
 }
 FILES = {"tls.cert", "tls.key", "tls.key_passphrase_file", "tls.client_ca", "tls.crl"}
 
@@ -68,6 +80,12 @@ class Edited:
         os.chmod(f"{self.yaml}.new", 0o644)
         os.rename(f"{self.yaml}.new", self.yaml)
 
+    def allow(self, **lines):
+        """Of launcher.conf."""
+        with open(f"{self.conf}.new", "w") as file:
+            file.write(self.lines + "".join(f"{key} = {value}\n" for key, value in lines.items()))
+        os.rename(f"{self.conf}.new", self.conf)
+
 
 @pytest.fixture(scope="module")
 def own():
@@ -84,6 +102,7 @@ def edited(own):
     before = own.hoistd_pid
     yield made
     made.edit()
+    made.allow()
     own.reload()
     assert own.hoistd_pid == before
 
@@ -139,3 +158,49 @@ def test_what_is_not_in_order_changes_nothing(own, edited, more, changed, words)
 def test_a_file_that_is_gone_is_not_its_defaults(own, edited):
     os.unlink(edited.yaml)
     assert "certificates were not reloaded" in own.reload("hoistd.yaml")
+
+
+# --- launcher.conf
+
+
+def test_each_key_of_roots_is_reloaded_or_named(own, edited):
+    told = subprocess.run([f"{BUILD}/hoist-launcher", "--print-config"], capture_output=True, text=True, timeout=PATIENCE).stdout
+    assert set(re.findall(r"^(?:# )?([a-z_]+) =", told, re.MULTILINE)) == ROOT_AT_START.keys() | ROOT_AT_ONCE.keys()
+    launcher = own.launcher_pid
+    edited.allow(**ROOT_AT_START, **ROOT_AT_ONCE)
+    log = own.reload()
+    assert "launcher.conf reloaded" in log and own.launcher_pid == launcher
+    flags = {"init"}  # dev-agent names it on the command line, which wins again
+    assert set(re.findall(r'"key":"(.*?)"', log)) == ROOT_AT_START.keys() - flags
+    with open(f"{traces.cgroup_root(own)}/cgroup.max.descendants") as file:
+        assert file.read() == f"{4 * 77}\n"
+
+
+def test_ceilings_and_profiles_hold_for_the_next_start(own, edited, probe):
+    alice = own.client("alice")
+    runs = alice.start(probe, "out", "ready", ",", "await", "10")
+    alice.await_output(runs, b"ready\n")
+    edited.allow(max_pids="77", profile="it network=host")
+    edited.edit("classes: {other: {profile: it, profile_for_all: true, pids_max: 50}}\n")
+    own.reload()
+    with refused("INVALID_ARGUMENT", "OVER_CEILING") as refusal:
+        alice.start("true")
+    assert refusal.metadata["set_by"] == "the launcher"
+    place = f"127.0.0.1:{own.port}"
+    done = alice.run(probe, "connect", place, job_class="other")
+    assert alice.output(done).data.decode() == f"connect {place}: ok\n"
+    alice.jobs.SignalJob(name=runs.name, signal="USR1")
+    assert ending(alice.wait(runs)) == ("SUCCEEDED", "EXITED", 0, 0)
+
+
+@pytest.mark.parametrize("line, mode, words", [
+    ({"colour": "blue"}, 0o644, 'there is no key "colour"'),
+    ({"profile": "it user=0"}, 0o644, "a job runs neither as root nor as hoistd"),
+    ({}, 0o666, "chmod go-w"),
+])
+def test_what_root_wrote_and_is_not_in_order_changes_nothing(own, edited, line, mode, words):
+    edited.allow(max_pids="7", **line)
+    os.chmod(edited.conf, mode)
+    log = own.reload()
+    assert "launcher.conf was not reloaded, the old one stays in force" in log and words in log
+    own.client("alice").run("true")

@@ -29,6 +29,8 @@ END
 exec /lib/systemd/systemd --unit=guest.target
 """
 
+JOBS = "/sys/fs/cgroup/system.slice/hoist-jobs.service/jobs"
+
 pytestmark = pytest.mark.skipif(not os.path.exists(PROGRAMS[0]), reason="this host has no systemd to try it with")
 
 
@@ -134,6 +136,21 @@ def reload_units(host):
     host.systemctl("daemon-reexec")
 
 
+def reload_agent(host):
+    """Both files, edited; what holds from then on is told to who asks."""
+    pid = host.pid
+    host.machine.sh(f"""cd {guest_agent.ETC}
+        echo 'max_jobs = 77' >>launcher.conf
+        sed -i 's/"refuse"/"warn"/' hoistd.yaml""")
+    host.systemctl("reload", "hoist.service")
+    host.machine.sh(f"until grep -q 'configuration and certificates reloaded' {guest_agent.LOG}; do usleep 200000; done")
+    assert host.pid == pid
+    assert host.machine.read(f"{JOBS}/cgroup.max.descendants") == f"{4 * 77}\n"
+    client = host.client("alice")
+    assert client.agent.GetInfo().unenforced_limits == "warn"
+    client.close()
+
+
 def upgrade(host):
     """As a package manager does it: new files in the places of the old ones, then a restart."""
     for name in ("hoist-launcher", "hoistd", "hoist-init"):
@@ -141,7 +158,7 @@ def upgrade(host):
     host.systemctl("restart", "hoist.service")
 
 
-BLOWS = [lambda host: host.systemctl("restart", "hoist.service"), kill, freeze, reload_units, upgrade]
+BLOWS = [reload_agent, lambda host: host.systemctl("restart", "hoist.service"), kill, freeze, reload_units, upgrade]
 
 
 def test_a_job_outlives_restart_kill_freeze_reload_and_upgrade(host):
@@ -150,7 +167,7 @@ def test_a_job_outlives_restart_kill_freeze_reload_and_upgrade(host):
     job = client.start("/opt/hoist/probe", "out", "begun", ",", "await", "10", ",", "lines", "100", ",", "exit", "6",
                        limits=amounts(pids_max=8))
     client.await_output(job, b"begun")
-    cgroup = f"/sys/fs/cgroup/system.slice/hoist-jobs.service/jobs/p-alice/{job.name.removeprefix('jobs/')}/cmd"
+    cgroup = f"{JOBS}/p-alice/{job.name.removeprefix('jobs/')}/cmd"
     parked = host.show("hoist-jobs.service", "MainPID")
     assert host.machine.sh("stat -c '%U %a' /var/lib/hoist") == "hoist 700\n"
     for blow in BLOWS:

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/strv.h"
 #include "launcher/config.h"
 
 static int setup(void **state)
@@ -46,6 +47,27 @@ static void take(struct launcher_config *config, const char *text)
 
     if (config_parse(config, text, "launcher.conf", &err) < 0)
         fail_msg("refused: %s", err.text);
+}
+
+static void test_config_keep_has_what_jobs_were_built_on(void **state)
+{
+    struct launcher_config *config = *state, old;
+    char **kept = NULL;
+    struct error err;
+
+    assert_int_equal(config_init(&old, &err), 0);
+    take(&old, "job_uids = 5-6\nmax_pids = 1\n");
+    take(config, "job_uids = 7-8\nmax_pids = 2\ncgroup_root = other\nmax_jobs = 3\n");
+    assert_int_equal(config_keep(config, &old, &kept, &err), 0);
+    assert_int_equal(config->job_uid_max, 6);
+    assert_string_equal(config->cgroup_root, "hoist");
+    assert_int_equal(config->ceilings.value[LIMIT_PIDS_MAX], 2);
+    assert_int_equal(config->jobs_max, 3);
+    assert_string_equal(kept[0], "cgroup_root");
+    assert_string_equal(kept[1], "job_uids");
+    assert_null(kept[2]);
+    strv_free(kept);
+    config_done(&old);
 }
 
 static void test_config_init_has_the_documented_defaults(void **state)
@@ -287,6 +309,7 @@ int main(void)
         TEST(test_config_read_refuses_a_file_that_others_may_write),
         TEST(test_config_read_refuses_a_file_of_somebody_else),
         TEST(test_config_read_refuses_what_is_no_text_file),
+        TEST(test_config_keep_has_what_jobs_were_built_on),
         TEST(test_config_resolve_keeps_hoistd_apart_from_root_and_jobs),
     };
 

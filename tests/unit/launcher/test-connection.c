@@ -40,12 +40,20 @@ struct talk {
     uint16_t port;
     struct launcher_hello hello;
     bool stopping;
+    struct launcher_hello reloaded;
 };
 
 static void on_stopping(void *owner)
 {
     ((struct talk *)owner)->stopping = true;
 }
+
+static void on_reloaded(const struct launcher_hello *hello, void *owner)
+{
+    ((struct talk *)owner)->reloaded = *hello;
+}
+
+static const struct launcher_notices notices = {on_stopping, on_reloaded};
 
 static struct launcher_lifeline make_lifeline(void)
 {
@@ -78,7 +86,7 @@ static int setup(void **state)
     assert_int_equal(packet_pair(LAUNCHER_REQUEST_MAX, ends, &err), 0);
     connection_init(&talk.connection, ends[0]);
     talk.hoistd = ends[1];
-    assert_int_equal(launcher_client_new(ends[1], on_stopping, &talk, &talk.client, &err), 0);
+    assert_int_equal(launcher_client_new(ends[1], &notices, &talk, &talk.client, &err), 0);
     *state = &talk;
     return 0;
 }
@@ -356,14 +364,32 @@ static void test_connection_tells_stopping_once_greeted(void **state)
 {
     struct talk *talk = *state;
 
-    connection_tell_stopping(&talk->connection);
+    connection_tell_stopping(&talk->connection, &talk->launcher);
     assert_int_equal(go(talk), 0);
     assert_false(talk->stopping);
     greet(talk);
-    connection_tell_stopping(&talk->connection); /* sent at once: a signal may follow */
+    connection_tell_stopping(&talk->connection,
+                             &talk->launcher); /* sent at once: a signal may follow */
     assert_int_equal(connection_events(&talk->connection), POLLIN);
     assert_int_equal(go(talk), 0);
     assert_true(talk->stopping);
+    assert_int_equal(connection_events(&talk->connection), POLLIN);
+}
+
+static void test_connection_tells_of_a_reload_once_greeted(void **state)
+{
+    struct talk *talk = *state;
+
+    connection_tell_reloaded(&talk->connection, &talk->launcher);
+    assert_int_equal(go(talk), 0);
+    assert_string_equal(talk->reloaded.version, "");
+    greet(talk);
+    talk->launcher.facts.network_host = true;
+    connection_tell_reloaded(&talk->connection, &talk->launcher);
+    connection_tell_stopping(&talk->connection, &talk->launcher);
+    assert_int_equal(go(talk), 0);
+    assert_true(talk->reloaded.network_host && talk->stopping);
+    assert_string_equal(talk->reloaded.version, "1.2.3");
     assert_int_equal(connection_events(&talk->connection), POLLIN);
 }
 
@@ -383,6 +409,7 @@ int main(void)
         TEST(test_connection_reads_nothing_while_an_answer_waits),
         TEST(test_connection_refuses_jobs_above_the_ceilings),
         TEST(test_connection_tells_stopping_once_greeted),
+        TEST(test_connection_tells_of_a_reload_once_greeted),
     };
 
     log_init("test", LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);

@@ -58,7 +58,7 @@ static void test_root_limits_apply_writes_where_there_is_a_controller(void **unu
     root_remove(path, &context);
 }
 
-static void test_root_limits_apply_writes_nothing_without_a_reserve(void **unused)
+static void test_root_limits_apply_takes_a_limit_away_without_a_reserve(void **unused)
 {
     struct spawn_context context;
     char path[32], told[128], text[32] = "";
@@ -68,7 +68,7 @@ static void test_root_limits_apply_writes_nothing_without_a_reserve(void **unuse
     fd_close(openat(context.root_fd, "pids.max", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     assert_int_equal(root_limits_apply(&context, told, sizeof(told)), 0);
     assert_true(cgroup_file_read(context.root_fd, "pids.max", text, sizeof(text)) >= 0);
-    assert_string_equal(text, "");
+    assert_string_equal(text, "max");
     root_remove(path, &context);
 }
 
@@ -77,7 +77,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_root_limit_total_keeps_the_reserve),
         cmocka_unit_test(test_root_limits_apply_writes_where_there_is_a_controller),
-        cmocka_unit_test(test_root_limits_apply_writes_nothing_without_a_reserve),
+        cmocka_unit_test(test_root_limits_apply_takes_a_limit_away_without_a_reserve),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,7 @@ struct play {
     uint16_t port;
     enum spawn_failure failure;
     struct cgroup_usage usage;
-    bool stopping;
+    bool stopping, network_host;
     bool again; /* make another request from the callback */
 };
 
@@ -44,6 +44,13 @@ static void on_stopping(void *owner)
 {
     ((struct play *)owner)->stopping = true;
 }
+
+static void on_reloaded(const struct launcher_hello *hello, void *owner)
+{
+    ((struct play *)owner)->network_host = hello->network_host;
+}
+
+static const struct launcher_notices notices = {on_stopping, on_reloaded};
 
 static void note(struct play *play, const struct error *err)
 {
@@ -104,7 +111,7 @@ static int setup(void **state)
     play = (struct play){.taken = FD_NONE};
     assert_int_equal(packet_pair(LAUNCHER_REQUEST_MAX, ends, &err), 0);
     play.launcher = ends[1];
-    assert_int_equal(launcher_client_new(ends[0], on_stopping, &play, &play.client, &err), 0);
+    assert_int_equal(launcher_client_new(ends[0], &notices, &play, &play.client, &err), 0);
     *state = &play;
     return 0;
 }
@@ -419,6 +426,17 @@ static void test_launcher_client_hears_stopping(void **state)
     assert_true(play->stopping);
 }
 
+static void test_launcher_client_hears_of_a_reload(void **state)
+{
+    struct play *play = *state;
+    struct launcher_answer answer = {.type = LAUNCHER_ANSWER_RELOADED,
+                                     .hello = {.protocol = 1, .network_host = true}};
+
+    say(play, &answer, FD_NONE);
+    assert_int_equal(dispatch(play), 0);
+    assert_true(play->network_host);
+}
+
 static void test_launcher_client_tells_everybody_when_the_launcher_is_gone(void **state)
 {
     struct play *play = *state;
@@ -537,6 +555,7 @@ int main(void)
         TEST(test_launcher_client_tells_failures),
         TEST(test_launcher_client_tells_busy_as_an_error),
         TEST(test_launcher_client_hears_stopping),
+        TEST(test_launcher_client_hears_of_a_reload),
         TEST(test_launcher_client_tells_everybody_when_the_launcher_is_gone),
         TEST(test_launcher_client_ends_on_answers_that_make_no_sense),
         TEST(test_launcher_client_ends_on_an_answer_to_nothing),
