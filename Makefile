@@ -44,10 +44,10 @@ $(BUILD)/build.ninja:
 	meson setup --prefix $(prefix) $(MESON_FLAGS) $(BUILD)
 
 build-test/build.ninja:
-	meson setup -Db_sanitize=address,undefined build-test
+	meson setup -Db_sanitize=address,undefined -Doptimization=1 build-test
 
 build-tsan/build.ninja:
-	meson setup -Db_sanitize=thread -Dtests=false build-tsan
+	meson setup -Db_sanitize=thread -Doptimization=1 -Dtests=false build-tsan
 
 build-fuzz/build.ninja:
 	CC=clang meson setup -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined build-fuzz

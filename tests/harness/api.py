@@ -139,6 +139,11 @@ class Client:
             fields["grace"] = seconds(grace)
         return self.jobs.StopJob(name=getattr(job, "name", job), **fields)
 
+    def end(self, job, grace=None):
+        """Stops it, and waits longer for its end than the stop may: on a machine that is slow."""
+        self.stop(job, grace)
+        return self.wait(job)
+
     def await_state(self, job, state):
         """The job, once it is in that state: "RUNNING"."""
         watch = self.jobs.WatchJob(name=getattr(job, "name", job), interval=seconds(60))

@@ -37,7 +37,7 @@ def test_share_is_held(alice, agent, machine, probe, record_property):
     assert machine.read(f"{agent.cgroup(job)}/cpu.max") == "10000 100000\n"
     share, seconds, counted = held_share(machine, agent.cgroup(job))
     record_property("share", f"{share:.3f} of 10 % over {seconds:.1f} s")
-    usage = alice.stop(job, grace=0).usage
+    usage = alice.end(job, grace=0).usage
     assert usage.cpu_usec >= counted["usage_usec"]
     assert usage.cpu_throttled_usec >= counted["throttled_usec"] > 0
     assert list(usage.throttled) == ["cpu"]
@@ -47,7 +47,7 @@ def test_share_is_for_the_whole_job(alice, agent, machine, probe):
     """Three processes have no more than one."""
     job = alice.start(probe, *TREE, job_class="small")
     held_share(machine, agent.cgroup(job))
-    alice.stop(job, grace=0)
+    alice.end(job, grace=0)
 
 
 @pytest.mark.soak
@@ -58,4 +58,4 @@ def test_shares_are_held(alice, agent, machine, probe, record_property, millis, 
     job = alice.start(probe, *words, limits=limits)
     share, seconds, _ = held_share(machine, agent.cgroup(job))
     record_property("share", f"{share:.3f} over {seconds:.1f} s")
-    alice.stop(job, grace=0)
+    alice.end(job, grace=0)

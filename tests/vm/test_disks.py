@@ -86,7 +86,7 @@ def shares(alice, agent, machine, probe, places, how):
         assert f"io.max {places[name]} wbps={LIMIT}" in told
     counted = machine.sh(writing({name: agent.cgroup(job) for name, job in jobs.items()}, how)).splitlines()
     for job in jobs.values():
-        alice.stop(job, grace=0)
+        alice.end(job, grace=0)
     rates = {name: rate(counted, name, disk) for name, disk in places.items()}
     assert min(seconds for seconds, _ in rates.values()) >= 5
     return {name: round(bps / LIMIT, 2) for name, (_, bps) in rates.items()}

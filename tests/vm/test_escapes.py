@@ -67,7 +67,7 @@ def as_job(alice, probe, host):
     _, port = escapes.planted(alice.output(other, follow=False).stdout.decode())
     aims = escapes.aims(job="/tmp", job_port=port, job_pid=other.pid, setuid="/srv/setuid", **host)
     job = alice.run(probe, "try", "all", env=[{"name": name, "value": value.encode()} for name, value in aims.items()])
-    alice.stop(other, grace=0)
+    alice.end(other, grace=0)
     return escapes.table(alice.output(job).stdout.decode())
 
 

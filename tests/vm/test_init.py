@@ -32,7 +32,7 @@ def test_it_is_outside_of_the_limits(alice, agent, machine, probe):
     assert str(job.pid) not in machine.read(f"{command}/cgroup.procs").split()
     files = ("cpu.max", "memory.max", "memory.high", "pids.max", "io.max")
     assert [machine.read(f"{init}/{name}").strip() for name in files] == ["max 100000", "max", "max", "max", ""]
-    alice.stop(job, grace=0)
+    alice.end(job, grace=0)
 
 
 def test_cpu_used_up(alice, probe):
@@ -67,7 +67,7 @@ def test_memory_filled_to_its_limit(alice, probe):
     job = alice.start(probe, "fill", f"/tmp/x:{31 * MIB}", "lines", str(LINES), "forever",
                       limits=amounts(memory_max=32 * MIB))
     alice.await_output(job, b"line %d\n" % (LINES - 1))
-    stopped = alice.stop(job, grace=0)
+    stopped = alice.end(job, grace=0)
     assert ending(stopped) == ("STOPPED", "STOPPED_BY_USER", None, 9)
     assert stopped.usage.memory_peak > 30 * MIB
     assert alice.output(job).data == b"filled %d: all\n" % (31 * MIB) + PRINTED

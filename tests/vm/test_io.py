@@ -43,7 +43,7 @@ def test_writing_takes_as_long_as_its_limit_says(alice, agent, machine, probe, l
                exec dd if=/dev/zero of=/srv/written bs={BLOCK} count=48 oflag=direct status=none'
         cat /proc/uptime
         rm /srv/written""").splitlines())
-    usage = alice.stop(job, grace=0).usage
+    usage = alice.end(job, grace=0).usage
     assert end - begin > 2
     assert usage.io_write_bytes >= 48 * BLOCK and usage.io_write_ops >= 48
 

@@ -54,7 +54,7 @@ def test_jobs_of_every_class_start_though_unenforced_limits_are_refused(alice, p
 def limited(alice, probe):
     job = alice.start(probe, "forever", limits=asked())
     yield job
-    alice.stop(job, grace=0)
+    alice.end(job, grace=0)
 
 
 def test_job_tells_each_limit_with_its_control_file(alice, limited):
@@ -87,7 +87,7 @@ def test_weight_that_no_disk_heeds_is_refused_and_one_that_it_does_stands(alice,
         job = alice.start(probe, "forever", limits=amounts(io_weight=50))
         assert machine.read(f"{agent.cgroup(job)}/io.weight").splitlines()[0] == "default 50"
         assert machine.read(f"{agent.cgroup(job)}/../io.weight").splitlines()[0] == "default 50"
-        alice.stop(job, grace=0)
+        alice.end(job, grace=0)
     finally:
         machine.sh(f"echo '{disk} enable=0' >/sys/fs/cgroup/io.cost.qos")
 
@@ -119,4 +119,4 @@ def test_oom_killer_spares_the_agent_and_not_its_jobs(alice, agent, machine, pro
         assert machine.read(f"/proc/{pid}/oom_score_adj") == "-900\n"
     command = machine.read(f"{agent.cgroup(job)}/cgroup.procs").split()[0]
     assert machine.read(f"/proc/{command}/oom_score_adj") == "0\n"
-    alice.stop(job, grace=0)
+    alice.end(job, grace=0)

@@ -58,14 +58,14 @@ def held_back(alice):
     while alice.jobs.GetJob(name=job.name, sample_usage=True).usage.memory_high_events == 0:
         pass
     yield job
-    alice.stop(job, grace=0)
+    alice.end(job, grace=0)
 
 
 def test_job_that_is_held_back_says_so(alice, hoist, held_back):
     assert "memory" in alice.jobs.GetJob(name=held_back.name, sample_usage=True).usage.throttled
     shown = hoist("status", held_back.name, check=0).stdout
     assert re.search(r"^throttled +(cpu, )?memory$", shown, re.MULTILINE)
-    ended = alice.stop(held_back, grace=0)
+    ended = alice.end(held_back, grace=0)
     assert "memory" in ended.usage.throttled and ended.usage.memory_peak >= 8 * MIB
 
 

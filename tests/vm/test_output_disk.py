@@ -51,7 +51,7 @@ def test_endless_output_keeps_both_ends_and_leaves_the_disk_alone(agent, machine
     for until in (SIZE // 2, SIZE, 2 * SIZE):  # three readers, each from where the one before it went away
         at, _ = follow(alice.jobs.StreamOutput(name=job.name, follow=True, offset=at), at, until)
         assert free(machine, disk) >= before - CAP - (512 << 10)
-    output = alice.stop(job, grace=0).output
+    output = alice.end(job, grace=0).output
     assert output.end_offset > 2 * SIZE and output.complete and not output.waiting_for_disk
     end, gaps = follow(alice.jobs.StreamOutput(name=job.name), 0)
     assert gaps == [(output.gap_start, output.gap_end)] and end == output.end_offset == output.stdout_bytes

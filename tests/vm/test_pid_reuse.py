@@ -61,6 +61,6 @@ def test_bystander_with_the_pid_of_a_hoist_init_lives(alice, agent, machine, pro
     assert word("Reason", client.jobs.GetJob(name=job.name).reason) == ("INIT_LOST" if "killed" in how else "UNSPECIFIED")
     assert client.output(job).data.startswith(b"begun\n")
     # What is asked of the job afterwards reaches nobody either.
-    assert ending(client.stop(job, grace=0)) == ENDS[how]
+    assert ending(client.end(job, grace=0)) == ENDS[how]
     machine.sh(f"while [ -e {agent.cgroup(job)} ]; do usleep 50000; done")
     client.close()

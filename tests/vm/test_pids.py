@@ -37,7 +37,7 @@ def test_fork_bomb_is_held_and_stopped_whole(alice, agent, machine, probe, grace
 
     assert ending(alice.run(probe, "exit", "3")) == ("FAILED", "EXITED", 3, 0)  # others go on
 
-    stopped = alice.stop(job, grace=grace)
+    stopped = alice.end(job, grace=grace)
     assert ending(stopped) == ("STOPPED", "STOPPED_BY_USER", None, 9)
     assert machine.try_sh(f"ls {cgroup}")[0] != 0
     assert living(machine, job.job_uid) == []

@@ -39,4 +39,4 @@ def test_limit_whose_file_refuses_is_a_start_that_fails(machine, agent, alice, p
     assert "job" not in refusal.metadata and not alice.jobs.ListJobs(states=[2, 3, 4]).jobs
     assert "rpc=StartJob outcome=FAILED_PRECONDITION reason=LIMIT_NOT_ENFORCEABLE" in agent.log()
     assert what_jobs_leave(machine) == before
-    alice.stop(alice.start(probe, "forever", limits=limits), grace=0)
+    alice.end(alice.start(probe, "forever", limits=limits), grace=0)

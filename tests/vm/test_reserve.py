@@ -20,7 +20,7 @@ DATA, ALL_JOBS, WANTED = 16 * MIB, 96 * MIB, 88 * MIB
 def kept(alice, probe):
     job = alice.start(probe, "forever", job_class="kept")
     yield job
-    alice.stop(job, grace=0)
+    alice.end(job, grace=0)
 
 
 def levels(machine, agent, job, file):
@@ -55,12 +55,12 @@ def test_levels_hold_the_sum_of_jobs_as_they_come_and_go(alice, agent, machine, 
     assert levels(machine, agent, other, "memory.min") == [MIB, MIB, MEMORY + MIB, MEMORY + MIB]
     assert levels(machine, agent, other, "memory.low") == [LOW, LOW, 2 * LOW, 2 * LOW]
     assert levels(machine, agent, plain, "memory.min")[:2] == [0, 0]
-    alice.stop(other, grace=0)
+    alice.end(other, grace=0)
     assert levels(machine, agent, kept, "memory.min") == [MEMORY] * 4
-    alice.stop(kept, grace=0)
+    alice.end(kept, grace=0)
     assert levels(machine, agent, plain, "memory.min") == [0] * 4
     assert levels(machine, agent, plain, "cpu.weight") == [100] * 4
-    alice.stop(plain, grace=0)
+    alice.end(plain, grace=0)
     assert int(machine.read(f"{CGROUP}/memory.min")) == 0
 
 
@@ -94,7 +94,7 @@ def test_page_cache_stays_with_the_job_that_it_is_kept_for(alice, agent, machine
     with little_for_all_jobs(machine):
         eater = alice.run(probe, "memory", str(WANTED), "exit", "3")
     after = machine.figures(f"{cgroup}/memory.stat")["file"]
-    alice.stop(reader, grace=0)
+    alice.end(reader, grace=0)
     if job_class == "kept":
         assert ending(eater) == ("FAILED", "OOM_KILLED", None, 9)
         assert after == before

@@ -18,7 +18,7 @@ def busy(alice, probe):
     job = alice.start("/bin/sh", "-c", script, limits=amounts(cpu_millis=400, io_read_iops=50))
     alice.await_output(job, b"filled")
     yield job
-    alice.stop(job, grace=0)
+    alice.end(job, grace=0)
 
 
 def test_running_job_tells_all_figures(alice, busy):
