@@ -22,6 +22,7 @@ struct worker;
 struct agent {
     struct config config;
     struct launcher_hello launcher; /* what the launcher said of itself and the host */
+    bool own_root;                  /* and a user namespace with it (agent/confine.h) */
     char host[65];                  /* gethostname(2) */
     usec_t start_time;              /* wall */
     sd_event *event;

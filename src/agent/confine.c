@@ -70,7 +70,7 @@ int confine_self(struct error *err)
 
 /* --- before it serves ------------------------------------------------------------------------ */
 
-/* State, /proc, cgroups, /dev/null, and twice six directories of certificates and configuration. */
+/* State, cgroups, /dev/null, and twice six directories of certificates and configuration. */
 #define PLACES_MAX 20
 
 struct places {
@@ -136,7 +136,6 @@ static int places_fill(struct places *places, const struct config *config, struc
     };
 
     places_add(places, config->state_dir, LANDLOCK_READ | LANDLOCK_WRITE);
-    places_add(places, "/proc", LANDLOCK_READ); /* start times of hoist-init's */
     places_add(places, "/dev/null", LANDLOCK_READ);
 #if IS_SANITIZED
     places_add(places, "/", LANDLOCK_READ); /* reports name functions and lines */
@@ -203,7 +202,8 @@ static int confine_to_calls(struct error *err)
     return r < 0 ? r : syscall_filter_install(&filter, err);
 }
 
-int confine_to_serving(const struct config *config, int cgroups, struct error *err)
+int confine_to_serving(const struct config *config, int cgroups, bool *ret_own_root,
+                       struct error *err)
 {
     bool own_root = false;
     int landlock = confine_files(config, cgroups, &own_root, err), r;
@@ -216,6 +216,7 @@ int confine_to_serving(const struct config *config, int cgroups, struct error *e
     r = confine_to_calls(err);
     if (r < 0)
         return r;
+    *ret_own_root = own_root;
     log_event(LOG_LEVEL_INFO, "confined", LOG_TEXT("capabilities", "none"),
               LOG_TEXT("root", own_root ? "own" : "the host's"), LOG_NUMBER("landlock", landlock),
               LOG_TEXT("seccomp", "yes"));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
+
 struct config;
 struct error;
 
@@ -20,12 +22,14 @@ int confine_self(struct error *err);
  * Once it has its configuration, keys, the launcher's two sockets and the jobs' cgroup root
  * (`cgroups`, FD_NONE: none), and before its first other thread: of the file system the state
  * directory is left to it, and for reading the directories of its configuration and certificates
- * (they are loaded anew), /proc and that root; of the system calls those that serving needs. The
+ * (they are loaded anew) and that root; of the system calls those that serving needs. The
  * state directory is made unless it is there.
  *
- * A kernel without Landlock leaves it the file system, and the log says so.
+ * *ret_own_root: it has a root of its own, in a user namespace that has no uid but its own. A host
+ * without these and without Landlock leaves it the file system, and the log says so.
  */
-int confine_to_serving(const struct config *config, int cgroups, struct error *err);
+int confine_to_serving(const struct config *config, int cgroups, bool *ret_own_root,
+                       struct error *err);
 
 /* Once all threads run: no other may start. */
 int confine_threads(struct error *err);

@@ -243,8 +243,7 @@ static int program_reload(sd_event_source *source, const struct signalfd_siginfo
 
     (void)source;
     (void)info;
-    if (reload_read(program->argc, program->argv, &program->agent.config, &program->agent.launcher,
-                    &reload, &err) < 0) {
+    if (reload_read(program->argc, program->argv, &program->agent, &reload, &err) < 0) {
         log_error("configuration and certificates were not reloaded, the old ones stay in force: "
                   "%s",
                   err.text);
@@ -432,7 +431,8 @@ static int program_start(struct program *program, struct error *err)
     if (r == 0)
         doctor_at_start(&program->agent.config, &program->agent.launcher);
     if (r == 0)
-        r = confine_to_serving(&program->agent.config, program->cgroups, err);
+        r = confine_to_serving(&program->agent.config, program->cgroups, &program->agent.own_root,
+                               err);
     if (r == 0)
         r = spawner_launcher_new(program->agent.event, program->client, &program->agent.launcher,
                                  program->cgroups, &events, &program->spawner, err);
@@ -496,7 +496,7 @@ static int program_configure(struct program *program, struct error *err)
 {
     int r = config_check(&program->agent.config, err);
 
-    return r < 0 ? r : reload_certificates(&program->agent.config, &program->tls, err);
+    return r < 0 ? r : reload_certificates(&program->agent.config, false, &program->tls, err);
 }
 
 int main(int argc, char **argv)

@@ -342,8 +342,9 @@ static void timer_elapsed(void *arg)
 static int output_source_follow(struct output_source *source)
 {
     struct grpc_thread *thread = grpc_call_thread(source->grpc);
-    int r = output_watch_follow(grpc_thread_user(thread), output_reader_index_fd(source->reader),
-                                output_changed, source, &source->follower);
+    int r = output_watch_follow(grpc_thread_user(thread), source->call->output->index_path,
+                                output_reader_index_fd(source->reader), output_changed, source,
+                                &source->follower);
 
     if (r == 0)
         output_reader_follow(source->reader);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/agent.h"
 #include "agent/startup.h"
 #include "base/buffer.h"
 #include "base/error.h"
@@ -21,7 +22,8 @@ void reload_done(struct reload *reload)
     *reload = RELOAD_NULL;
 }
 
-int reload_certificates(const struct config *config, struct tls_context **ret, struct error *err)
+int reload_certificates(const struct config *config, bool root_is_nobody, struct tls_context **ret,
+                        struct error *err)
 {
     const struct tls_server_options options = {
         .cert = config->tls_cert,
@@ -30,6 +32,7 @@ int reload_certificates(const struct config *config, struct tls_context **ret, s
         .client_ca = config->tls_client_ca,
         .crl = config->tls_crl,
         .strict = config->tls_strict,
+        .root_is_nobody = root_is_nobody,
     };
 
     return tls_context_new_server(&options, ret, err);
@@ -101,10 +104,11 @@ static int keep_settings(struct config *config, const struct config *old, char *
     return *ret_kept ? 0 : -ENOMEM;
 }
 
-int reload_read(int argc, char **argv, const struct config *old,
-                const struct launcher_hello *launcher, struct reload *ret, struct error *err)
+int reload_read(int argc, char **argv, const struct agent *agent, struct reload *ret,
+                struct error *err)
 {
     _cleanup_reload_ struct reload reload = RELOAD_NULL;
+    const struct config *old = &agent->config;
     enum config_request request;
     int r = config_load(argc, argv, &reload.config, &request, err);
 
@@ -113,12 +117,12 @@ int reload_read(int argc, char **argv, const struct config *old,
     if (r == 0)
         r = config_check(&reload.config, err);
     if (r == 0)
-        r = startup_check_profiles(&reload.config.classes, launcher, err);
+        r = startup_check_profiles(&reload.config.classes, &agent->launcher, err);
     if (r < 0)
         return r;
     if (keep_settings(&reload.config, old, &reload.kept) < 0)
         return error_set(err, -ENOMEM, "no memory for the configuration");
-    r = reload_certificates(&reload.config, &reload.tls, err);
+    r = reload_certificates(&reload.config, agent->own_root, &reload.tls, err);
     if (r < 0 && err && names_other_files(&reload.config, old))
         r = error_prefix(err, "hoistd sees the directories that its files were in at its start; "
                               "for others restart it");

@@ -3,8 +3,8 @@
 
 #include "agent/config.h"
 
+struct agent;
 struct error;
-struct launcher_hello;
 struct tls_context;
 
 /*
@@ -12,8 +12,10 @@ struct tls_context;
  * it is taken or, where anything isn't in order, nothing.
  */
 
-/* Keys, certificates, authorities and revocation lists that `config` names. */
-int reload_certificates(const struct config *config, struct tls_context **ret, struct error *err);
+/* Keys, certificates, authorities and revocation lists that `config` names. `root_is_nobody`: as
+ * grpc/tls.h has it. */
+int reload_certificates(const struct config *config, bool root_is_nobody, struct tls_context **ret,
+                        struct error *err);
 
 struct reload {
     struct config config;
@@ -28,8 +30,8 @@ void reload_done(struct reload *reload);
 
 /*
  * Reads the command line once more, and the file that it names. What hoistd only looks at when it
- * starts (setting.at_start) stays as it is in `old`; ret->kept names the keys for which another
- * value was read.
+ * starts (setting.at_start) stays as it is in agent->config; ret->kept names the keys for which
+ * another value was read.
  */
-int reload_read(int argc, char **argv, const struct config *old,
-                const struct launcher_hello *launcher, struct reload *ret, struct error *err);
+int reload_read(int argc, char **argv, const struct agent *agent, struct reload *ret,
+                struct error *err);

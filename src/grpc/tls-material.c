@@ -16,8 +16,7 @@
 #include "base/fd.h"
 #include "grpc/tls-verify.h"
 
-#define OVERFLOW_UID    65534 /* kernel.overflowuid's default: user_namespaces(7) */
-#define ID_MAP_SIZE_MAX 4096
+#define OVERFLOW_UID 65534 /* kernel.overflowuid's default: user_namespaces(7) */
 
 #define SECRET_SIZE_MAX (64 * 1024)
 
@@ -110,22 +109,18 @@ int tls_material_use_certificate(SSL_CTX *ssl, const char *path, struct error *e
  * In a user namespace that has no root (linux/cage.h) root's files seem to be nobody's. There only
  * root and members of our group can have made a file of our group.
  */
-static bool owner_may_be_root(const struct stat *st)
+static bool owner_may_be_root(const struct stat *st, bool root_is_nobody)
 {
-    _cleanup_free_ char *map = NULL;
-
-    if (st->st_uid == 0)
-        return true;
-    return st->st_uid == OVERFLOW_UID && st->st_gid == getegid() &&
-           file_read(AT_FDCWD, "/proc/self/uid_map", ID_MAP_SIZE_MAX, &map, NULL) >= 0 &&
-           strtoul(map, NULL, 10) != 0;
+    return st->st_uid == 0 ||
+           (root_is_nobody && st->st_uid == OVERFLOW_UID && st->st_gid == getegid());
 }
 
 /*
  * 0600, or 0640 with this process's own group: an unprivileged agent is given its key that way.
  * Links are followed, since mounted secrets are links.
  */
-static int secret_open(const char *what, const char *path, int *ret_fd, struct error *err)
+static int secret_open(const char *what, const char *path, bool root_is_nobody, int *ret_fd,
+                       struct error *err)
 {
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stat st;
@@ -134,7 +129,7 @@ static int secret_open(const char *what, const char *path, int *ret_fd, struct e
         return error_set(err, -errno, "the %s \"%s\" can't be read: %m", what, path);
     if (!S_ISREG(st.st_mode))
         return error_set(err, -EINVAL, "the %s \"%s\" is no regular file", what, path);
-    if (st.st_uid != geteuid() && !owner_may_be_root(&st))
+    if (st.st_uid != geteuid() && !owner_may_be_root(&st, root_is_nobody))
         return error_set(err, -EACCES,
                          "the %s \"%s\" belongs to another user (uid %u), who could change it",
                          what, path, st.st_uid);
@@ -147,15 +142,15 @@ static int secret_open(const char *what, const char *path, int *ret_fd, struct e
 }
 
 /* Into `text`, which the caller wipes; NUL-terminated. */
-static int secret_read(const char *what, const char *path, char text[static SECRET_SIZE_MAX],
-                       size_t *ret_size, struct error *err)
+static int secret_read(const char *what, const char *path, bool root_is_nobody,
+                       char text[static SECRET_SIZE_MAX], size_t *ret_size, struct error *err)
 {
     _cleanup_close_ int fd = FD_NONE;
     size_t size = 0;
     ssize_t got;
     int r;
 
-    r = secret_open(what, path, &fd, err);
+    r = secret_open(what, path, root_is_nobody, &fd, err);
     if (r < 0)
         return r;
     while ((got = read(fd, text + size, SECRET_SIZE_MAX - 1 - size)) > 0)
@@ -203,8 +198,7 @@ static int key_parse(const char *path, const char *pem, size_t size, char *passp
                      passphrase ? "the passphrase is wrong" : "no passphrase file is given");
 }
 
-static int key_read(const char *path, const char *passphrase_path, EVP_PKEY **ret,
-                    struct error *err)
+static int key_read(const struct tls_secrets *secrets, EVP_PKEY **ret, struct error *err)
 {
     /* Room for both on the heap, wiped by OPENSSL_clear_free() whatever happens. */
     char *pem = OPENSSL_zalloc(SECRET_SIZE_MAX), *passphrase = OPENSSL_zalloc(SECRET_SIZE_MAX);
@@ -213,30 +207,31 @@ static int key_read(const char *path, const char *passphrase_path, EVP_PKEY **re
 
     r = pem && passphrase ? 0 : error_set(err, -ENOMEM, "out of memory");
     if (r >= 0)
-        r = secret_read("key", path, pem, &size, err);
-    if (r >= 0 && passphrase_path)
-        r = secret_read("passphrase file", passphrase_path, passphrase, &passphrase_size, err);
+        r = secret_read("key", secrets->key, secrets->root_is_nobody, pem, &size, err);
+    if (r >= 0 && secrets->passphrase)
+        r = secret_read("passphrase file", secrets->passphrase, secrets->root_is_nobody, passphrase,
+                        &passphrase_size, err);
     if (r >= 0)
-        r = key_parse(path, pem, size, passphrase_path ? passphrase : NULL, ret, err);
+        r = key_parse(secrets->key, pem, size, secrets->passphrase ? passphrase : NULL, ret, err);
     OPENSSL_clear_free(pem, SECRET_SIZE_MAX);
     OPENSSL_clear_free(passphrase, SECRET_SIZE_MAX);
     return r;
 }
 
-int tls_material_use_key(SSL_CTX *ssl, const char *path, const char *passphrase_path,
-                         struct error *err)
+int tls_material_use_key(SSL_CTX *ssl, const struct tls_secrets *secrets, struct error *err)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     int r;
 
-    if (!path)
+    if (!secrets->key)
         return error_set(err, -EINVAL, "no key is given");
-    r = key_read(path, passphrase_path, &key, err);
+    r = key_read(secrets, &key, err);
     if (r < 0)
         return r;
     if (SSL_CTX_use_PrivateKey(ssl, key) != 1 || SSL_CTX_check_private_key(ssl) != 1) {
         ERR_clear_error();
-        return error_set(err, -EINVAL, "the key \"%s\" doesn't belong to the certificate", path);
+        return error_set(err, -EINVAL, "the key \"%s\" doesn't belong to the certificate",
+                         secrets->key);
     }
     return 0;
 }

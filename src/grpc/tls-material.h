@@ -2,6 +2,7 @@
 #pragma once
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 
 #include "base/cleanup.h"
 
@@ -28,9 +29,15 @@ const char *tls_library_error(void);
 /* The certificate and its intermediates. The key's type and the dates are checked too. */
 int tls_material_use_certificate(SSL_CTX *ssl, const char *path, struct error *err);
 
+/* Where the private key is, and who may own it. */
+struct tls_secrets {
+    const char *key;
+    const char *passphrase; /* NULL: it isn't encrypted */
+    bool root_is_nobody;    /* as in tls_server_options */
+};
+
 /* The private key; its file's mode is checked, and that it belongs to the certificate. */
-int tls_material_use_key(SSL_CTX *ssl, const char *path, const char *passphrase_path,
-                         struct error *err);
+int tls_material_use_key(SSL_CTX *ssl, const struct tls_secrets *secrets, struct error *err);
 
 /* Trust in the CAs of a bundle; anything in it that is no CA is refused. */
 int tls_material_add_authorities(SSL_CTX *ssl, const char *path, struct error *err);

@@ -90,8 +90,8 @@ static int context_new(enum tls_side side, bool strict, struct tls_context **ret
     return 0;
 }
 
-static int context_use_pair(struct tls_context *context, const char *cert, const char *key,
-                            const char *passphrase_file, struct error *err)
+static int context_use_pair(struct tls_context *context, const char *cert,
+                            const struct tls_secrets *secrets, struct error *err)
 {
     int r;
 
@@ -102,19 +102,24 @@ static int context_use_pair(struct tls_context *context, const char *cert, const
     r = tls_verify_usage(SSL_CTX_get0_certificate(context->ssl), context->side, err);
     if (r < 0)
         return error_prefix(err, "%s", cert);
-    return tls_material_use_key(context->ssl, key, passphrase_file, err);
+    return tls_material_use_key(context->ssl, secrets, err);
 }
 
 int tls_context_new_server(const struct tls_server_options *options, struct tls_context **ret,
                            struct error *err)
 {
+    const struct tls_secrets secrets = {
+        .key = options->key,
+        .passphrase = options->key_passphrase_file,
+        .root_is_nobody = options->root_is_nobody,
+    };
     _cleanup_tls_context_ struct tls_context *context = NULL;
     int r;
 
     r = context_new(TLS_SERVER, options->strict, &context, err);
     if (r < 0)
         return r;
-    r = context_use_pair(context, options->cert, options->key, options->key_passphrase_file, err);
+    r = context_use_pair(context, options->cert, &secrets, err);
     if (r < 0)
         return r;
     r = tls_material_add_authorities(context->ssl, options->client_ca, err);
@@ -135,19 +140,24 @@ int tls_context_new_server(const struct tls_server_options *options, struct tls_
 int tls_context_new_client(const struct tls_client_options *options, struct tls_context **ret,
                            struct error *err)
 {
+    const struct tls_secrets secrets = {
+        .key = options->key,
+        .passphrase = options->key_passphrase_file,
+    };
     _cleanup_tls_context_ struct tls_context *context = NULL;
     int r;
 
     r = context_new(TLS_CLIENT, options->strict, &context, err);
     if (r < 0)
         return r;
-    r = context_use_pair(context, options->cert, options->key, options->key_passphrase_file, err);
+    r = context_use_pair(context, options->cert, &secrets, err);
     if (r < 0)
         return r;
     r = tls_material_add_authorities(context->ssl, options->ca, err);
     if (r < 0)
         return r;
-    SSL_CTX_clear_mode(context->ssl, SSL_MODE_RELEASE_BUFFERS); /* one connection: nothing to save */
+    SSL_CTX_clear_mode(context->ssl,
+                       SSL_MODE_RELEASE_BUFFERS); /* one connection: nothing to save */
     SSL_CTX_set_default_read_buffer_len(context->ssl, CLIENT_READ_BUFFER_SIZE);
     if (SSL_CTX_set_purpose(context->ssl, X509_PURPOSE_SSL_SERVER) != 1 ||
         SSL_CTX_set_alpn_protos(context->ssl, alpn_h2, sizeof(alpn_h2)) != 0)

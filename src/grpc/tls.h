@@ -38,6 +38,7 @@ struct tls_server_options {
     const char *client_ca;           /* bundle of the CAs whose clients are let in */
     const char *crl;                 /* one list for each CA of the bundle; NULL: no revocation */
     bool strict;                     /* TLS_AES_256_GCM_SHA384 only */
+    bool root_is_nobody; /* we are in a user namespace that has no root: its files seem nobody's */
 };
 
 struct tls_client_options {

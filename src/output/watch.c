@@ -2,11 +2,11 @@
 #include "output/watch.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include <uthash.h>
@@ -248,24 +248,37 @@ int output_watch_dispatch(struct output_watch *watch)
     return watch->inotify_fd >= 0 ? watch_dispatch_inotify(watch) : 0;
 }
 
-/* The watch descriptor for the file behind `fd`, or -1 when it has to be polled. */
-static int watch_add_kernel(struct output_watch *watch, int fd)
+static int same_file(const char *path, int fd)
 {
-    char path[64];
-    int descriptor;
+    struct stat there, ours;
+
+    if (stat(path, &there) < 0 || fstat(fd, &ours) < 0)
+        return -errno;
+    return there.st_dev == ours.st_dev && there.st_ino == ours.st_ino ? 0 : -ESTALE;
+}
+
+/* The watch descriptor for the file, or -1 when it has to be polled. */
+static int watch_add_kernel(struct output_watch *watch, const char *path, int fd)
+{
+    int descriptor, r;
 
     if (watch->inotify_fd < 0)
         return -1;
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* fits any int */
+    r = same_file(path, fd);
+    if (r < 0) {
+        watch->trouble = r;
+        return -1;
+    }
     descriptor = inotify_add_watch(watch->inotify_fd, path, IN_MODIFY);
     if (descriptor < 0)
         watch->trouble = -errno;
     return descriptor;
 }
 
-static int watch_find_or_add(struct output_watch *watch, int fd, struct kernel_watch **ret)
+static int watch_find_or_add(struct output_watch *watch, const char *path, int fd,
+                             struct kernel_watch **ret)
 {
-    int descriptor = watch_add_kernel(watch, fd);
+    int descriptor = watch_add_kernel(watch, path, fd);
     struct kernel_watch *kernel = NULL;
 
     if (descriptor >= 0) {
@@ -284,8 +297,8 @@ static int watch_find_or_add(struct output_watch *watch, int fd, struct kernel_w
     return 0;
 }
 
-int output_watch_follow(struct output_watch *watch, int index_fd, output_changed_fn *changed,
-                        void *userdata, struct output_follower **ret)
+int output_watch_follow(struct output_watch *watch, const char *path, int fd,
+                        output_changed_fn *changed, void *userdata, struct output_follower **ret)
 {
     _cleanup_free_ struct output_follower *follower = calloc(1, sizeof(*follower));
     int r;
@@ -295,7 +308,7 @@ int output_watch_follow(struct output_watch *watch, int index_fd, output_changed
     follower->watch = watch;
     follower->changed = changed;
     follower->userdata = userdata;
-    r = watch_find_or_add(watch, index_fd, &follower->kernel);
+    r = watch_find_or_add(watch, path, fd, &follower->kernel);
     if (r < 0)
         return r;
     if (follower->kernel)

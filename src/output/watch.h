@@ -7,12 +7,12 @@
 struct error;
 
 /*
- * Wakes followers when a job's index changes: one inotify instance for each thread, one kernel
- * watch for each followed job, however many follow it (inotify(7); both are limited for each user,
- * so a watch for each reader would run out).
+ * Wakes followers when a job's index (or its state file) changes: one inotify instance for each
+ * thread, one kernel watch for each followed file, however many follow it (inotify(7); both are
+ * limited for each user, so a watch for each reader would run out).
  *
- * Where the kernel refuses (no instance or watch left, no /proc), the job's followers are called
- * every OUTPUT_WATCH_POLL instead: late, never deaf. For one thread only.
+ * Where the kernel refuses (no instance or watch left), or the path leads elsewhere, followers are
+ * called every OUTPUT_WATCH_POLL instead: late, never deaf. For one thread only.
  */
 
 #define OUTPUT_WATCH_POLL_MSEC 100
@@ -21,7 +21,7 @@ struct output_watch;
 struct output_follower;
 
 /*
- * The index may have changed: read again. Called from output_watch_dispatch(); it may follow and
+ * The file may have changed: read again. Called from output_watch_dispatch(); it may follow and
  * leave, its own follower too.
  */
 typedef void output_changed_fn(void *userdata);
@@ -41,12 +41,13 @@ int output_watch_fd(const struct output_watch *watch);
 int output_watch_dispatch(struct output_watch *watch);
 
 /*
- * Calls `changed` whenever the file behind `index_fd` changes from now on; read once more after
- * this call, since it may have changed before. The descriptor is needed during this call only.
- * Returns 0 or -ENOMEM.
+ * Calls `changed` whenever the file behind `fd` changes from now on; read once more after this
+ * call, since it may have changed before. `path` is where it is, for inotify takes no descriptor,
+ * and a detour by /proc/self/fd would need a /proc (linux/cage.h). Both are needed during this call
+ * only. Returns 0 or -ENOMEM.
  */
-int output_watch_follow(struct output_watch *watch, int index_fd, output_changed_fn *changed,
-                        void *userdata, struct output_follower **ret);
+int output_watch_follow(struct output_watch *watch, const char *path, int fd,
+                        output_changed_fn *changed, void *userdata, struct output_follower **ret);
 
 /* Ends it; `changed` is not called again. Accepts NULL; returns NULL. */
 struct output_follower *output_follower_leave(struct output_follower *follower);

@@ -63,8 +63,9 @@ static int open_reader(struct following *following, struct worker_output *output
         return hoist_error_set(error, -ENOMEM, HOIST_REASON_UNSPECIFIED, "no memory to read");
     r = output_watch_new(&following->watch, &err);
     if (r == 0)
-        r = output_watch_follow(following->watch, output_reader_index_fd(following->reader),
-                                changed, NULL, &following->follower);
+        r = output_watch_follow(following->watch, output->index_path,
+                                output_reader_index_fd(following->reader), changed, NULL,
+                                &following->follower);
     return r < 0 ? hoist_error_set(error, r, HOIST_REASON_UNSPECIFIED, "can't follow the output")
                  : 0;
 }

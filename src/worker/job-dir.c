@@ -9,7 +9,9 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/strv.h"
 #include "wire/state-file.h"
+#include "worker/state-dir.h"
 
 void job_files_close(struct job_files *files)
 {
@@ -102,6 +104,23 @@ int job_dir_create(int jobs, const struct specification *specification, const st
     ret->output = output_files_take(&files.output);
     ret->state = TAKE_FD(files.state);
     return 0;
+}
+
+static char *file_path(const struct state_dir *dir, const struct id *id, const char *name)
+{
+    char text[ID_TEXT_MAX];
+
+    return text_format("%s/jobs/%s/%s", dir->path, id_format(id, text), name);
+}
+
+char *job_dir_state_path(const struct state_dir *dir, const struct id *id)
+{
+    return file_path(dir, id, "state");
+}
+
+char *job_dir_index_path(const struct state_dir *dir, const struct id *id)
+{
+    return file_path(dir, id, "index");
 }
 
 int job_dir_open_state(int jobs, const struct id *id)

@@ -14,6 +14,8 @@ struct error;
  * complete and preallocated before anything is started, and so is the intent that recovery finds.
  */
 
+struct state_dir;
+
 /* For the start: what hoist-init writes to, and what we read. */
 struct job_files {
     struct output_files output;
@@ -31,6 +33,11 @@ void job_files_close(struct job_files *files);
  */
 int job_dir_create(int jobs, const struct specification *specification, const struct id *boot,
                    struct job_files *ret, struct error *err);
+
+/* Where its state file and its index are, for those who watch them; the caller's. NULL: no memory.
+ */
+char *job_dir_state_path(const struct state_dir *dir, const struct id *id);
+char *job_dir_index_path(const struct state_dir *dir, const struct id *id);
 
 /* Its state file, read-write (to read it and to say who hoist-init is); -ENOENT. */
 int job_dir_open_state(int jobs, const struct id *id);

@@ -33,6 +33,7 @@ void worker_output_free(struct worker_output *output)
     output->data = fd_close(output->data);
     output->index = fd_close(output->index);
     output->state = fd_close(output->state);
+    free(output->index_path);
     free(output);
 }
 

@@ -219,10 +219,15 @@ static int open_output(struct worker *worker, const struct id *id, bool merged, 
         .id = *id,
         .data = TAKE_FD(files.data),
         .index = TAKE_FD(files.index),
+        .index_path = job_dir_index_path(&worker->dir, id),
         .state = job_dir_open_state(worker->dir.jobs, id),
         .merged = merged,
         .ended = ended,
     };
+    if (!output->index_path) {
+        worker_output_free(output);
+        return error_set(err, -ENOMEM, "no memory to open the output");
+    }
     *ret = output;
     return 0;
 }

@@ -55,6 +55,8 @@ struct worker_operation;
 struct orphan;
 struct disk_thread;
 struct ended_job;
+struct output_follower;
+struct output_watch;
 struct reclaim;
 struct unremoved;
 
@@ -89,6 +91,9 @@ struct worker {
 
     /* removal.c */
     struct unremoved *unremoved; /* directories that couldn't be removed */
+
+    struct output_watch *said; /* of the state files of all jobs (watch.c) */
+    sd_event_source *said_source;
 
     struct worker_operation *operations; /* all */
     struct worker_operation *answers;    /* to be delivered, in order */
@@ -166,7 +171,7 @@ struct job {
     bool recorded;    /* the store holds it */
 
     sd_event_source *process_source;
-    sd_event_source *said_source;
+    struct output_follower *said_follower;
     sd_event_source *exit_timer;     /* from the exit record to the end of hoist-init */
     sd_event_source *patience_timer; /* with hoist-init at the start, with the spawner at the end */
     sd_event_source *kill_timer;
@@ -235,6 +240,9 @@ bool job_ask_for_tasks(struct job *job);
 /* Looks at the facts and does what is due. May free the job: the last thing that a handler does. */
 void job_advance(struct job *job);
 
+/* What all jobs are watched with. */
+int watch_begin(struct worker *worker, struct error *err);
+void watch_end(struct worker *worker);
 /* Begins to watch hoist-init and the state file. */
 int job_watch(struct job *job, struct error *err);
 void job_unwatch(struct job *job);

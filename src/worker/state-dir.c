@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -18,6 +19,8 @@ void state_dir_close(struct state_dir *dir)
     dir->jobs = fd_close(dir->jobs);
     dir->fd = fd_close(dir->fd);
     dir->lock = fd_close(dir->lock);
+    free(dir->path);
+    dir->path = NULL;
 }
 
 static int check_owner_and_mode(int fd, const char *path, struct error *err)
@@ -129,6 +132,9 @@ int state_dir_open(const char *path, struct state_dir *ret, struct error *err)
     r = check_owner_and_mode(dir.jobs, path, err);
     if (r < 0)
         return r;
+    dir.path = realpath(path, NULL);
+    if (!dir.path)
+        return error_set(err, -errno, "can't tell where the state directory %s is: %m", path);
     *ret = dir;
     dir = STATE_DIR_NULL;
     return 0;

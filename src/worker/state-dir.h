@@ -13,11 +13,12 @@ struct error;
 
 struct state_dir {
     int fd;
-    int jobs; /* jobs/ */
-    int lock; /* flock(2) held */
+    int jobs;   /* jobs/ */
+    int lock;   /* flock(2) held */
+    char *path; /* absolute, for inotify alone, which takes no descriptors; owned */
 };
 
-#define STATE_DIR_NULL ((struct state_dir){FD_NONE, FD_NONE, FD_NONE})
+#define STATE_DIR_NULL ((struct state_dir){FD_NONE, FD_NONE, FD_NONE, NULL})
 
 /*
  * The lifeline: a FIFO in the directory, by which jobs that are to end with their agent tell that

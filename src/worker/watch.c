@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "output/watch.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/inotify.h>
 #include <systemd/sd-event.h>
 
 #include "base/error.h"
+#include "worker/job-dir.h"
 #include "worker/reclaim.h"
 #include "worker/registry.h"
 
 /*
  * Listening to a job: its state file by inotify, the end of hoist-init by its pidfd.
  *
+ * Not sd_event_add_inotify_fd(): it goes by /proc, which hoistd doesn't have.
  * Not sd_event_add_child_pidfd(): that wants to reap, and hoist-init is the spawner's child, not
  * ours. A pidfd is readable from the moment when the process has ended.
  */
-
-/* Where inotify has no watch left the state file is read at this interval instead: late, never
- * deaf. */
-#define SAID_POLL (100 * USEC_PER_MSEC)
 
 /*
  * The exit record is the last thing that hoist-init does, but as PID 1 it ends only when all of its
@@ -64,25 +63,12 @@ void job_read_said(struct job *job)
         (void)job_arm(job, &job->exit_timer, clock_boot() + EXIT_PATIENCE, exit_is_overdue);
 }
 
-static int said_more(sd_event_source *source, const struct inotify_event *event, void *userdata)
+static void said_more(void *userdata)
 {
     struct job *job = userdata;
 
-    (void)source, (void)event;
     job_read_said(job);
     job_advance(job);
-    return 0;
-}
-
-static int said_polled(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    struct job *job = userdata;
-
-    (void)source, (void)usec;
-    (void)job_arm(job, &job->said_source, clock_boot() + SAID_POLL, said_polled);
-    job_read_said(job);
-    job_advance(job);
-    return 0;
 }
 
 static int init_ended(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -99,12 +85,15 @@ static int init_ended(sd_event_source *source, int fd, uint32_t events, void *us
 
 static int watch_said(struct job *job)
 {
+    _cleanup_free_ char *path =
+        job->state_fd >= 0 ? job_dir_state_path(&job->worker->dir, &job->specification.id) : NULL;
+
     if (job->state_fd < 0)
         return 0;
-    if (sd_event_add_inotify_fd(job->worker->event, &job->said_source, job->state_fd, IN_MODIFY,
-                                said_more, job) >= 0)
-        return 0;
-    return job_arm(job, &job->said_source, clock_boot() + SAID_POLL, said_polled);
+    if (!path)
+        return -ENOMEM;
+    return output_watch_follow(job->worker->said, path, job->state_fd, said_more, job,
+                               &job->said_follower);
 }
 
 int job_watch(struct job *job, struct error *err)
@@ -122,6 +111,35 @@ int job_watch(struct job *job, struct error *err)
 void job_unwatch(struct job *job)
 {
     source_drop(&job->process_source);
-    source_drop(&job->said_source);
+    job->said_follower = output_follower_leave(job->said_follower);
     source_drop(&job->exit_timer);
+}
+
+/* --- the watch itself ---------------------------------------------------------------------------
+ */
+
+static int files_changed(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct worker *worker = userdata;
+
+    (void)source, (void)fd, (void)events;
+    (void)output_watch_dispatch(worker->said); /* what can't be read now is read at the next turn */
+    return 0;
+}
+
+int watch_begin(struct worker *worker, struct error *err)
+{
+    int r = output_watch_new(&worker->said, err);
+
+    if (r < 0)
+        return r;
+    r = sd_event_add_io(worker->event, &worker->said_source, output_watch_fd(worker->said), EPOLLIN,
+                        files_changed, worker);
+    return r < 0 ? error_set(err, r, "can't watch files: %s", strerrordesc_np(-r)) : 0;
+}
+
+void watch_end(struct worker *worker)
+{
+    source_drop(&worker->said_source);
+    worker->said = output_watch_free(worker->said);
 }

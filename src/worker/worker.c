@@ -132,7 +132,8 @@ static int set_up(struct worker *worker, const struct worker_options *options, s
         r = sd_event_source_set_enabled(worker->answer_source, SD_EVENT_OFF);
     if (r < 0)
         return error_set(err, r, "can't use the event loop: %s", strerrordesc_np(-r));
-    return state_dir_open(options->state_dir, &worker->dir, err);
+    r = watch_begin(worker, err);
+    return r < 0 ? r : state_dir_open(options->state_dir, &worker->dir, err);
 }
 
 static int begin(struct worker *worker, const struct worker_options *options, struct error *err)
@@ -213,6 +214,7 @@ struct worker *worker_close(struct worker *worker)
     while (worker->jobs)
         job_free(worker->jobs);
     ended_jobs_clear(worker);
+    watch_end(worker);
     source_drop(&worker->answer_source);
     uid_pool_done(&worker->uids);
     state_dir_close(&worker->dir);

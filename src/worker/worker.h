@@ -61,7 +61,8 @@ struct worker_output {
     struct id id;
     int data;
     int index;
-    int state; /* the state file: the gap */
+    char *index_path; /* where that is: output/watch.h */
+    int state;        /* the state file: the gap */
     bool merged;
     bool ended; /* the job had ended when this was opened */
 };

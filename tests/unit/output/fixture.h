@@ -28,6 +28,7 @@
 
 struct fixture {
     char path[64];
+    char index_path[80];
     int dir_fd;
     struct id job;
     struct output_files files;
@@ -39,6 +40,7 @@ static inline void fixture_begin(struct fixture *fixture, bool merged)
     *fixture = (struct fixture){.dir_fd = FD_NONE, .files = OUTPUT_FILES_NULL, .job.bytes = {7}};
     strcpy(fixture->path, "/tmp/hoist-test-output-XXXXXX");
     assert_non_null(mkdtemp(fixture->path));
+    snprintf(fixture->index_path, sizeof(fixture->index_path), "%s/index", fixture->path);
     fixture->dir_fd = open(fixture->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fixture->dir_fd >= 0);
     assert_int_equal(

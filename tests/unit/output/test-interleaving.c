@@ -213,6 +213,7 @@ static uint8_t byte_at(uint64_t offset)
 #define RACE_SIZE (UINT64_C(4) * 1024 * 1024)
 
 struct race {
+    const char *path;
     struct output_reader *reader;
     pthread_t thread;
     const char *trouble;
@@ -256,8 +257,8 @@ static void *race_main(void *userdata)
     struct output_watch *watch = NULL;
 
     if (output_watch_new(&watch, NULL) < 0 ||
-        output_watch_follow(watch, output_reader_index_fd(race->reader), race_changed, race,
-                            &follower) < 0)
+        output_watch_follow(watch, race->path, output_reader_index_fd(race->reader), race_changed,
+                            race, &follower) < 0)
         race->trouble = "no watch";
     if (!race->trouble) {
         output_reader_follow(race->reader);
@@ -281,6 +282,7 @@ static void race_run(uint64_t limit)
     assert_int_equal(output_cap_init(&cap, limit, 0, OUTPUT_CAP_KEEP_ENDS, &fixture.writer, NULL),
                      0);
     for (unsigned i = 0; i < ARRAY_SIZE(races); i++) {
+        races[i].path = fixture.index_path;
         races[i].reader = fixture_reader(&fixture, 0, OUTPUT_STREAMS_ALL, 0);
         assert_int_equal(pthread_create(&races[i].thread, NULL, race_main, &races[i]), 0);
     }

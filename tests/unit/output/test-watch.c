@@ -33,15 +33,18 @@ static void test_output_watch_follow_tells_all_followers_of_a_job(void **unused)
     fixture_begin(&one, false);
     fixture_begin(&two, false);
     assert_int_equal(output_watch_new(&watch, NULL), 0);
-    assert_int_equal(output_watch_follow(watch, one.files.index, count_call, &a_calls, &a), 0);
+    assert_int_equal(
+        output_watch_follow(watch, one.index_path, one.files.index, count_call, &a_calls, &a), 0);
     {
         /* Another descriptor of the same file: still one watch. */
         _cleanup_output_files_ struct output_files files = OUTPUT_FILES_NULL;
 
         assert_int_equal(output_files_open(one.dir_fd, &files, NULL), 0);
-        assert_int_equal(output_watch_follow(watch, files.index, count_call, &b_calls, &b), 0);
+        assert_int_equal(
+            output_watch_follow(watch, one.index_path, files.index, count_call, &b_calls, &b), 0);
     }
-    assert_int_equal(output_watch_follow(watch, two.files.index, count_call, &c_calls, &c), 0);
+    assert_int_equal(
+        output_watch_follow(watch, two.index_path, two.files.index, count_call, &c_calls, &c), 0);
     assert_int_equal(output_watch_count(watch), 2);
     assert_false(dispatch(watch, 0));
 
@@ -89,8 +92,12 @@ static void test_output_follower_leave_may_be_called_from_a_callback(void **unus
     (void)unused;
     fixture_begin(&fixture, false);
     assert_int_equal(output_watch_new(&watch, NULL), 0);
-    assert_int_equal(output_watch_follow(watch, fixture.files.index, leave_both, &a, &a.self), 0);
-    assert_int_equal(output_watch_follow(watch, fixture.files.index, leave_both, &b, &b.self), 0);
+    assert_int_equal(output_watch_follow(watch, fixture.index_path, fixture.files.index, leave_both,
+                                         &a, &a.self),
+                     0);
+    assert_int_equal(output_watch_follow(watch, fixture.index_path, fixture.files.index, leave_both,
+                                         &b, &b.self),
+                     0);
     a.other = b.self;
     b.other = a.self;
     fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "x", 1, 1);
@@ -123,8 +130,9 @@ static void test_output_watch_follow_leaves_nothing_after_many_cycles(void **unu
     for (unsigned i = 0; i < 10000; i++) {
         struct output_follower *follower;
 
-        assert_int_equal(
-            output_watch_follow(watch, fixture.files.index, count_call, &calls, &follower), 0);
+        assert_int_equal(output_watch_follow(watch, fixture.index_path, fixture.files.index,
+                                             count_call, &calls, &follower),
+                         0);
         output_follower_leave(follower);
     }
     after = lowest_free_fd();
@@ -145,8 +153,10 @@ static void test_output_watch_follow_polls_what_the_kernel_refuses(void **unused
 
     (void)unused;
     assert_int_equal(output_watch_new(&watch, NULL), 0);
-    /* No such descriptor, so no watch: the refusal that needs no privilege to provoke. */
-    assert_int_equal(output_watch_follow(watch, 1000000, count_call, &calls, &follower), 0);
+    /* No such file, so no watch: the refusal that needs no privilege to provoke. */
+    assert_int_equal(
+        output_watch_follow(watch, "/no/such/file", STDIN_FILENO, count_call, &calls, &follower),
+        0);
     assert_int_equal(output_watch_polled(watch), 1);
     assert_int_equal(output_watch_trouble(watch), -ENOENT);
     assert_true(dispatch(watch, 10000));
@@ -156,6 +166,31 @@ static void test_output_watch_follow_polls_what_the_kernel_refuses(void **unused
     assert_int_equal(output_watch_polled(watch), 0);
     assert_false(dispatch(watch, 3 * OUTPUT_WATCH_POLL_MSEC));
     output_watch_free(watch);
+}
+
+/* Somebody has moved the directory and put another one in its place. */
+static void test_output_watch_follow_polls_what_is_elsewhere(void **unused)
+{
+    struct fixture one, two;
+    struct output_watch *watch = NULL;
+    struct output_follower *follower;
+    unsigned calls = 0;
+
+    (void)unused;
+    fixture_begin(&one, false);
+    fixture_begin(&two, false);
+    assert_int_equal(output_watch_new(&watch, NULL), 0);
+    assert_int_equal(
+        output_watch_follow(watch, two.index_path, one.files.index, count_call, &calls, &follower),
+        0);
+    assert_int_equal(output_watch_polled(watch), 1);
+    assert_int_equal(output_watch_trouble(watch), -ESTALE);
+    assert_true(dispatch(watch, 10000));
+    assert_int_equal(calls, 1);
+    output_follower_leave(follower);
+    output_watch_free(watch);
+    fixture_end(&one);
+    fixture_end(&two);
 }
 
 static void test_output_watch_new_works_without_inotify(void **unused)
@@ -177,7 +212,8 @@ static void test_output_watch_new_works_without_inotify(void **unused)
     assert_int_equal(output_watch_new(&watch, NULL), 0);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(output_watch_trouble(watch), -EMFILE);
-    assert_int_equal(output_watch_follow(watch, fixture.files.index, count_call, &calls, &follower),
+    assert_int_equal(output_watch_follow(watch, fixture.index_path, fixture.files.index, count_call,
+                                         &calls, &follower),
                      0);
     assert_true(dispatch(watch, 10000));
     assert_int_equal(calls, 1);
@@ -193,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_output_follower_leave_may_be_called_from_a_callback),
         cmocka_unit_test(test_output_watch_follow_leaves_nothing_after_many_cycles),
         cmocka_unit_test(test_output_watch_follow_polls_what_the_kernel_refuses),
+        cmocka_unit_test(test_output_watch_follow_polls_what_is_elsewhere),
         cmocka_unit_test(test_output_watch_new_works_without_inotify),
     };
 
