@@ -11,6 +11,7 @@
 #include "cli/follow.h"
 #include "cli/interrupt.h"
 #include "cli/session.h"
+#include "cli/tell-job.h"
 #include "cli/when.h"
 
 /* More are more than one connection carries at once (SETTINGS_MAX_CONCURRENT_STREAMS). */
@@ -130,13 +131,26 @@ static bool logs_interrupted(void *userdata)
     return true;
 }
 
+static void logs_shown(const struct output_stream *stream, void *userdata)
+{
+    struct logs *logs = userdata;
+
+    if (stream->complete) /* --until ends before the job does */
+        tell_job_end_of(logs->session, stream->wish.job);
+}
+
 /* Those that go on are shown together, the others one after the other. */
 static int logs_show(struct logs *logs, const struct reconnect *reconnect)
 {
-    struct follow follow = {.reconnect = *reconnect};
+    struct follow follow = {.reconnect = *reconnect, .userdata = logs};
     bool together = logs->session->arguments.follow;
     int failed = 0;
 
+    if (together && tell_job_is_wanted(logs->session)) {
+        follow.shown = logs_shown;
+        for (size_t i = 0; i < logs->count; i++)
+            tell_job_start_of(logs->session, logs->streams[i].wish.job);
+    }
     for (size_t i = 0; i < logs->count; i += follow.count) {
         int r;
 

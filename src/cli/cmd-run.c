@@ -17,6 +17,7 @@
 #include "cli/job-flags.h"
 #include "cli/session.h"
 #include "cli/show-job.h"
+#include "cli/tell-job.h"
 
 /* One run: a job, its output on the way, and how often the user has said stop. */
 struct run {
@@ -34,11 +35,6 @@ static void run_done(struct run *run)
     run->stop = grpc_client_call_free(run->stop);
     output_stream_close(&run->stream);
     api_free(run->job ? &run->job->base : NULL);
-}
-
-static bool run_talks(const struct run *run)
-{
-    return isatty(STDERR_FILENO) && !run->session->arguments.quiet;
 }
 
 /*
@@ -162,7 +158,7 @@ static int run_finish(struct run *run)
         return r == -EINTR ? EXIT_INTERRUPTED : EXIT_HOIST;
     code = exit_code_of_job(run->job);
     /* Whose exit code can't tell how it ended gets a word; a plain exit doesn't. */
-    if (run->job->cause != HOIST__V1__CAUSE__CAUSE_EXITED || run_talks(run))
+    if (run->job->cause != HOIST__V1__CAUSE__CAUSE_EXITED || tell_job_is_wanted(run->session))
         tell("%s", job_end_text(run->job, text));
     return code;
 }
@@ -175,17 +171,6 @@ static int run_set_request_id(Hoist__V1__StartJobRequest *request)
     int r = id_new(&id);
 
     return r < 0 ? r : api_set_text(&request->request_id, id_format(&id, text));
-}
-
-static void run_tell_start(const struct run *run)
-{
-    _cleanup_free_ char *command = job_command_text(run->job);
-    char moment[CLOCK_TEXT_MAX];
-    usec_t time = 0;
-
-    (void)api_timestamp_read(run->job->start_time, &time, NULL); /* a wrong time is shown as 1970 */
-    tell("job %s started %s: %s", job_id(run->job), clock_format_local(time, moment),
-         command ? command : "");
 }
 
 static int run_start(struct run *run)
@@ -213,8 +198,8 @@ static int run_start(struct run *run)
     if (r < 0)
         return r == -EINTR ? EXIT_INTERRUPTED : EXIT_HOIST;
     run->job = (Hoist__V1__Job *)(void *)response;
-    if (run_talks(run))
-        run_tell_start(run);
+    if (tell_job_is_wanted(run->session))
+        tell_job_start(run->job);
     return 0;
 }
 

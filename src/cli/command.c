@@ -87,7 +87,8 @@ const struct command commands[] = {
                 "sequences are made visible. When the connection is lost or the agent restarted,\n"
                 "it goes on at the next byte; when that takes longer than --reconnect says, it\n"
                 "ends with 125 and tells the offset to go on from. Several jobs are shown line by\n"
-                "line, each with its name in front.",
+                "line, each with its name in front. With --follow a terminal is told on stderr\n"
+                "when a job started, its command, and how it ended.",
         .example = "hoist logs -f --tail 20 3f2a",
     },
     {

@@ -50,6 +50,8 @@ static int follow_step(struct follow *follow, struct output_stream *stream, int 
 
     if (r > 0) {
         reconnect_proved(&follow->reconnect);
+        if (stream->over && follow->shown)
+            follow->shown(stream, follow->userdata);
         return r;
     }
     if (r == -EINTR)

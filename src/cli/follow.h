@@ -20,6 +20,8 @@ struct follow {
      */
     void (*lost)(void *userdata);
     void (*found)(void *userdata);
+    /* All of this stream was shown. NULL: nobody asks. */
+    void (*shown)(const struct output_stream *stream, void *userdata);
     void *userdata;
 };
 

@@ -186,6 +186,7 @@ static int check_summary(struct output_stream *stream, const Hoist__V1__OutputSu
         return -EBADMSG;
     }
     stream->summarised = true;
+    stream->complete = summary->complete;
     take_heartbeat(stream, summary->end_offset);
     return 0;
 }

@@ -55,6 +55,7 @@ struct output_stream {
     uint32_t total_crc;
     uint64_t unverified_bytes; /* of calls that broke off before the agent's checksum came */
 
+    bool complete;   /* the job has written all that there is */
     bool summarised; /* the last message of this call has come */
     bool ended;      /* the agent has said and sent all */
     bool over;       /* and all of it was written */

@@ -205,9 +205,13 @@ def test_other_requests_to_end_are_as_interrupts(hoist, probe, number):
 def test_a_terminal_is_told_the_id_and_the_end(hoist):
     code, shown = terminal.run([HOIST, "run", "--", "sh", "-c", "exit 9"], hoist.environment)
     assert code == 9
-    assert re.search(rb"job [0-9a-f-]{36} started", shown) and b"exited with 9" in shown
-    code, shown = terminal.run([HOIST, "run", "-q", "--", "sh", "-c", "exit 9"], hoist.environment)
-    assert (code, shown) == (9, b"")
+    started = re.search(rb"hoist: job ([0-9a-f-]{36}) started (20[\d: +TZ.-]+): sh -c 'exit 9'\r\n", shown)
+    assert started and b"exited with 9" in shown
+    code, again = terminal.run([HOIST, "logs", "-f", started[1]], hoist.environment)
+    assert code == 0 and again == started[0] + b"hoist: job %s exited with 9\r\n" % started[1]
+    for words in (["run", "-q", "--", "sh", "-c", "exit 9"], ["logs", "-fq", started[1]], ["logs", started[1]]):
+        code, shown = terminal.run([HOIST, *words], hoist.environment)
+        assert (code, shown) == (9 if words[0] == "run" else 0, b"")
 
 
 # --- the ends of pipes

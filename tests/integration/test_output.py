@@ -2,7 +2,6 @@
 """Output: every byte, from any offset, to any number of readers, while the job runs and afterwards."""
 
 import concurrent.futures
-import functools
 import hashlib
 import os
 import random
@@ -12,27 +11,10 @@ import pytest
 
 from harness import traces, waiting
 from harness.api import Output, ending, refused, word
+from harness.checksum import crc32c
 from harness.pattern import pattern
 
 STDOUT, STDERR = 1, 2  # hoist.v1.Stream
-
-
-@functools.lru_cache(maxsize=None)
-def crc32c_table():
-    table = []
-    for value in range(256):
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-        table.append(value)
-    return table
-
-
-def crc32c(data):
-    """CRC-32C (Castagnoli) as RFC 3720 has it; not our code."""
-    table, crc = crc32c_table(), 0xFFFFFFFF
-    for byte in data:
-        crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
-    return crc ^ 0xFFFFFFFF
 
 
 def test_crc32c_is_the_right_one():
@@ -351,3 +333,23 @@ def test_output_files_are_the_agents_alone(agent, alice):
         status = os.stat(f"{directory}/{name}")
         assert (status.st_uid, status.st_mode & 0o777) == (owner, 0o600), name
     assert os.stat(directory).st_mode & 0o777 == 0o700
+
+
+# --- the index
+
+HEAD, ENTRY, TICK = 64, 32, 0.010  # output/format.h
+ECHO = "i=0; while [ $i -lt 3000 ]; do echo $i; i=$((i+1)); done"
+TURNS = "i=0; while [ $i -lt 3000 ]; do echo $i; echo $i >&2; i=$((i+1)); done"
+
+
+@pytest.mark.parametrize("burst, command", [
+    (0, ["dd", "if=/dev/zero", "bs=64k", "count=300", "status=none"]), (0, ["sh", "-c", "yes | head -c 20000000"]),
+    (0, ["sh", "-c", ECHO]), (64, ["sh", "-c", TURNS]),
+], ids=["blocks", "yes", "echoes", "echoes to both"])
+def test_the_index_stays_small_whoever_writes(agent, alice, burst, command):
+    """An entry for each 10 ms, or less than a hundredth of the bytes; some more where a quiet job changes streams."""
+    job = alice.run(*command)
+    size = os.path.getsize(f"{traces.directory_of(agent, job)}/index") - HEAD - ENTRY  # the last one is the end's
+    ticks = (job.run_time.seconds + job.run_time.nanos / 1e9) / TICK + 4  # with what is read behind the command's end
+    by_time, by_size = (ticks + burst) * ENTRY, job.output.end_offset / 100
+    assert job.output.complete and 0 < size <= (by_time + by_size if burst else max(by_time, by_size))
