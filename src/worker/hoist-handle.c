@@ -238,8 +238,8 @@ static int open_worker(struct hoist *hoist, const struct hoist_options *options,
         .uid_high = is_root() ? high : 0,
         .uid_fixed = geteuid(),
         .rules.output.cap = options->output_cap == HOIST_FOREVER ? 0
-                      : options->output_cap                ? options->output_cap
-                                                           : OUTPUT_CAP_DEFAULT,
+                            : options->output_cap                ? options->output_cap
+                                                                 : OUTPUT_CAP_DEFAULT,
         .rules.output.stop_at_cap = options->output_stop_at_cap,
         .rules.retain = options->retain_usec,
         .ready = jobs_found,
