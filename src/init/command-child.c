@@ -46,7 +46,7 @@ static int lead_session(const struct command_setup *setup, struct error *err)
  */
 static int reset_oom_score(const struct command_setup *setup, struct error *err)
 {
-    int fd = openat(setup->host_proc_fd, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    int fd = openat(setup->proc_fd, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
     (void)err;
     if (fd >= 0)
@@ -103,7 +103,7 @@ static int enter_user_namespace(const struct command_setup *setup, struct error 
 
     if (!(settings->flags & PLAN_USER_NAMESPACE))
         return 0;
-    return user_namespace_enter(settings->job_uid, settings->job_gid, setup->host_proc_fd, err);
+    return user_namespace_enter(settings->job_uid, settings->job_gid, setup->proc_fd, err);
 }
 
 static int reduce_privileges(const struct command_setup *setup, struct error *err)

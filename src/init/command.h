@@ -19,7 +19,7 @@ struct command_setup {
     const struct plan *plan; /* PLAN_FD_PLAN is overwritten in the child; the others are not 3 */
     int streams[3];          /* its 0, 1 and 2; borrowed, above 3 */
     int cgroup_fd;           /* of cmd/; FD_NONE: stays in hoist-init's cgroup */
-    int host_proc_fd;        /* O_PATH of a /proc of the host, from before the pivot */
+    int proc_fd;             /* O_PATH of a /proc that shows this process as "self" */
 };
 
 /* What a command that could not be executed says. */

@@ -4,15 +4,14 @@
  *
  * It executes a plan (wire/plan.h) as root, starts the command, gives up everything but CAP_KILL
  * and a handful of system calls (own-calls.h), and from then on copies output, reaps, stops and
- * records (supervise.h). It takes no arguments, reads no environment and writes to nothing but the
- * job's three files; whoever started it may be gone.
+ * records (supervise.h). It reads no environment and writes to nothing but the job's three files;
+ * whoever started it may be gone. With the argument PLAN_ARGUMENT_ROOT it makes a root for many
+ * jobs instead (root-maker.h).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -20,42 +19,25 @@
 #include "init/command.h"
 #include "init/conditions.h"
 #include "init/own-calls.h"
+#include "init/plan-file.h"
 #include "init/privileges.h"
+#include "init/root-maker.h"
 #include "init/steps.h"
 #include "init/streams.h"
 #include "init/supervise.h"
 #include "init/syscalls.h"
 #include "wire/plan.h"
 
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-
 struct start {
-    struct plan plan;
-    void *mapping; /* of the plan; given back when the command was started */
-    size_t mapping_size;
-    int null_fd, host_proc_fd;
+    struct plan_file file; /* given back when the command was started */
+    int null_fd, proc_fd;
     enum spawn_failure failure; /* what a failure of the present part means */
 };
 
-/* Sealed, so that what was checked is what is executed. */
-static int map_plan(struct start *start, struct error *err)
-{
-    int seals = fcntl(PLAN_FD_PLAN, F_GET_SEALS);
-    struct stat status;
-
-    if (seals < 0 || (seals & SEALS) != SEALS || fstat(PLAN_FD_PLAN, &status) < 0)
-        return error_set(err, -EPROTO, "the plan is not a sealed memory file");
-    if (status.st_size <= 0 || status.st_size > PLAN_SIZE_MAX)
-        return error_set(err, -EPROTO, "the plan is empty or too long");
-    start->mapping_size = (size_t)status.st_size;
-    start->mapping = mmap(NULL, start->mapping_size, PROT_READ, MAP_PRIVATE, PLAN_FD_PLAN, 0);
-    if (start->mapping == MAP_FAILED)
-        return error_set(err, -errno, "the plan can't be mapped: %s", strerror(errno));
-    return plan_read(start->mapping, start->mapping_size, &start->plan, err);
-}
-
 static int check_job(const struct plan *plan, const struct id *job, struct error *err)
 {
+    if (plan->settings.flags & PLAN_MAKES_ROOT)
+        return error_set(err, -EPROTO, "the plan is no job's");
     if (!id_equal(&plan->settings.id, job))
         return error_set(err, -EPROTO, "plan and state file are of different jobs");
     return 0;
@@ -79,36 +61,31 @@ static int check_descriptors(const struct plan_settings *settings, struct error 
     return conditions_close_from((unsigned)end, err);
 }
 
-/* What only the host has is opened before it is hidden. */
-static int open_host(struct start *start, struct error *err)
-{
-    start->host_proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    start->null_fd = steps_open_null(O_PATH, err);
-    return start->null_fd < 0 ? start->null_fd : 0;
-}
-
 static int prepare(struct start *start, const struct id *job, struct error *err)
 {
     int r;
 
     start->failure = SPAWN_FAILURE_SPAWN;
-    r = map_plan(start, err);
+    r = plan_file_map(&start->file, err);
     if (r >= 0)
-        r = check_job(&start->plan, job, err);
+        r = check_job(&start->file.plan, job, err);
     if (r >= 0)
-        r = check_descriptors(&start->plan.settings, err);
+        r = check_descriptors(&start->file.plan.settings, err);
     if (r >= 0)
-        r = open_host(start, err);
+        r = start->null_fd = steps_open_null(O_PATH, err);
     if (r < 0)
         return r;
     start->failure = SPAWN_FAILURE_ISOLATION;
-    return steps_run(&start->plan, start->null_fd, err);
+    r = steps_run(&start->file.plan, start->null_fd, err);
+    if (r >= 0)
+        start->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC); /* the job's own */
+    return r;
 }
 
 static int open_output(struct start *start, struct supervisor *supervisor,
                        struct streams *ret_streams, struct error *err)
 {
-    const struct plan_settings *settings = &start->plan.settings;
+    const struct plan_settings *settings = &start->file.plan.settings;
     bool merged = settings->flags & PLAN_MERGED;
     int r;
 
@@ -129,25 +106,25 @@ static int open_output(struct start *start, struct supervisor *supervisor,
 static int start_command(struct start *start, struct supervisor *supervisor,
                          const struct streams *streams, struct error *err)
 {
-    bool has_cgroup = start->plan.settings.flags & PLAN_HAS_CGROUP;
+    bool has_cgroup = start->file.plan.settings.flags & PLAN_HAS_CGROUP;
     struct command_setup setup = {
-        .plan = &start->plan,
+        .plan = &start->file.plan,
         .streams = {streams->command[0], streams->command[1], streams->command[2]},
         .cgroup_fd = has_cgroup ? PLAN_FD_CGROUP : FD_NONE,
-        .host_proc_fd = start->host_proc_fd,
+        .proc_fd = start->proc_fd,
     };
     int r;
 
     start->failure = SPAWN_FAILURE_SPAWN;
     r = cpu_time_open(&supervisor->cpu_time, PLAN_FD_CGROUP,
-                      has_cgroup ? start->plan.settings.cpu_time : 0, err);
+                      has_cgroup ? start->file.plan.settings.cpu_time : 0, err);
     return r < 0 ? r : command_start(&setup, &supervisor->command, err);
 }
 
 /* Before the first byte of output is read: from here on the job's own data is in this process. */
 static int become_agent(struct start *start, struct error *err)
 {
-    const struct plan_settings *settings = &start->plan.settings;
+    const struct plan_settings *settings = &start->file.plan.settings;
     const struct privileges only_kill = {
         .uid = settings->agent_uid,
         .gid = settings->agent_gid,
@@ -162,11 +139,11 @@ static int become_agent(struct start *start, struct error *err)
 /* What a running job doesn't need: a plan with its environment, and ways to the host. */
 static void let_go(struct start *start)
 {
-    (void)sys_close_range(PLAN_FD_CGROUP, PLAN_FD_CGROUP + start->plan.settings.fd_count, 0);
+    (void)sys_close_range(PLAN_FD_CGROUP, PLAN_FD_CGROUP + start->file.plan.settings.fd_count, 0);
     (void)fd_close(PLAN_FD_PLAN);
-    (void)fd_close(start->host_proc_fd);
+    (void)fd_close(start->proc_fd);
     (void)fd_close(start->null_fd);
-    (void)munmap(start->mapping, start->mapping_size);
+    plan_file_unmap(&start->file);
 }
 
 static int run_plan(struct start *start, const struct id *job, struct supervisor *supervisor,
@@ -177,7 +154,7 @@ static int run_plan(struct start *start, const struct id *job, struct supervisor
 
     if (r < 0)
         return r;
-    *settings = start->plan.settings;
+    *settings = start->file.plan.settings;
     r = supervisor_init(supervisor, settings, err);
     if (r >= 0)
         r = open_output(start, supervisor, &streams, err);
@@ -193,9 +170,9 @@ static int run_plan(struct start *start, const struct id *job, struct supervisor
     return own_calls_restrict(err);
 }
 
-int main(void)
+static int run_job(void)
 {
-    struct start start = {.null_fd = FD_NONE, .host_proc_fd = FD_NONE};
+    struct start start = {.null_fd = FD_NONE, .proc_fd = FD_NONE};
     struct supervisor supervisor = {.command.answer_fd = FD_NONE};
     struct plan_settings settings;
     struct error err = {0};
@@ -212,4 +189,11 @@ int main(void)
         return EXIT_SUCCESS; /* and with PID 1 the kernel ends whatever was started */
     }
     return supervise(&supervisor) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], PLAN_ARGUMENT_ROOT) == 0)
+        return root_maker_run();
+    return run_job();
 }

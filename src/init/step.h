@@ -21,7 +21,8 @@ struct step_state {
 typedef int step_fn(struct step_state *state, const struct plan_step *step);
 
 /* steps-root.c */
-step_fn step_private_mounts, step_root_tmpfs, step_root_clone, step_pivot;
+step_fn step_private_mounts, step_slave_mounts, step_root_tmpfs, step_root_clone, step_root_ready,
+    step_pivot;
 /* steps-mount.c */
 step_fn step_mount, step_bind, step_device, step_attributes, step_mask, step_own_mount;
 /* steps-file.c */

@@ -145,10 +145,12 @@ int step_bind(struct step_state *state, const struct plan_step *step)
     return r < 0 ? r : attach(state, step, fd, directory);
 }
 
-/* The node is looked at through the very clone that gets mounted. */
+/* The node is looked at through the very clone that gets mounted, which no mount of the host's over
+ * its own reaches. */
 int step_device(struct step_state *state, const struct plan_step *step)
 {
     _cleanup_close_ int fd = sys_open_tree(AT_FDCWD, step->source, CLONE_FLAGS);
+    struct mount_attr attr = {.attr_set = step->attributes, .propagation = MS_PRIVATE};
     struct plan_step creating = *step;
     struct stat status;
     int r;
@@ -159,7 +161,7 @@ int step_device(struct step_state *state, const struct plan_step *step)
         return -errno;
     if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(step->major, step->minor))
         return -ENODEV;
-    r = mount_set_attributes(fd, step->attributes, false);
+    r = sys_mount_setattr(fd, 0, &attr);
     creating.flags |= PLAN_STEP_CREATE;
     return r < 0 ? r : attach(state, &creating, fd, false);
 }

@@ -6,18 +6,24 @@
  */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/fd.h"
 #include "init/step.h"
 #include "init/syscalls.h"
 
-#define PROPAGATION_PRIVATE (MS_REC | MS_PRIVATE)
-
 int step_private_mounts(struct step_state *state, const struct plan_step *step)
 {
     (void)state;
     (void)step;
-    return sys_mount_propagation("/", PROPAGATION_PRIVATE);
+    return sys_mount_propagation("/", MS_REC | MS_PRIVATE);
+}
+
+int step_slave_mounts(struct step_state *state, const struct plan_step *step)
+{
+    (void)state;
+    (void)step;
+    return sys_mount_propagation("/", MS_REC | MS_SLAVE);
 }
 
 /* Mounts `mount_fd` (taken on success) over "/"; it is the new root from now on. */
@@ -56,6 +62,18 @@ int step_root_clone(struct step_state *state, const struct plan_step *step)
     if (r < 0)
         (void)fd_close(fd);
     return r;
+}
+
+/* What was made is read-only: PLAN_ROOT_READY in another place than a copy of it is a mistake. */
+int step_root_ready(struct step_state *state, const struct plan_step *step)
+{
+    struct statvfs status;
+
+    (void)step;
+    state->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (state->root_fd < 0 || fstatvfs(state->root_fd, &status) < 0)
+        return -errno;
+    return status.f_flag & ST_RDONLY ? 0 : -EXDEV;
 }
 
 /*

@@ -14,8 +14,10 @@
 
 static step_fn *const step_table[] = {
     [PLAN_PRIVATE_MOUNTS] = step_private_mounts,
+    [PLAN_SLAVE_MOUNTS] = step_slave_mounts,
     [PLAN_ROOT_TMPFS] = step_root_tmpfs,
     [PLAN_ROOT_CLONE] = step_root_clone,
+    [PLAN_ROOT_READY] = step_root_ready,
     [PLAN_MOUNT] = step_mount,
     [PLAN_BIND] = step_bind,
     [PLAN_DEVICE] = step_device,

@@ -11,6 +11,6 @@ struct error;
  * to the namespace above, so that the capabilities that come with it are rights over nothing;
  * privileges_reduce() takes them all the same. For the command's process alone, as root.
  *
- * `proc_fd`: a /proc of the host. 0 or a negative errno with a sentence.
+ * `proc_fd`: a /proc in which this process is "self". 0 or a negative errno with a sentence.
  */
 int user_namespace_enter(uid_t uid, gid_t gid, int proc_fd, struct error *err);

@@ -26,8 +26,8 @@
 /*
  * hoist-launcher: the one program of the agent that is started, and the only one that stays root.
  *
- * One thread, one poll(2): signals, hoistd's socket, one deadline. Whatever it does for hoistd goes
- * through the request table (request-table.c) and the ceilings (ceilings.c).
+ * One thread, one poll(2): signals, hoistd's socket, the host's mounts, one deadline. Whatever it
+ * does for hoistd goes through the request table (request-table.c) and the ceilings (ceilings.c).
  */
 
 #define PROGRAM "hoist-launcher"
@@ -110,11 +110,22 @@ static usec_t tell_watchdog(usec_t due, usec_t interval)
     return now + interval;
 }
 
+/* Jobs start as well, only later. */
+static void log_failure(struct spawn_context *context)
+{
+    struct error why;
+
+    if (spawn_context_failure(context, &why) < 0)
+        log_event(LOG_LEVEL_WARNING, "no root can be made ahead: each job makes its own",
+                  LOG_TEXT("error", why.text));
+}
+
 static int run_once(struct supervisor *supervisor, int signalfd, usec_t watchdog, struct error *err)
 {
     struct pollfd waiting[] = {
         {.fd = signalfd, .events = POLLIN},
         {.fd = supervisor->connection.fd, .events = connection_events(&supervisor->connection)},
+        spawn_context_waits(supervisor->launcher->spawn),
     };
     usec_t until = MIN(supervisor_next(supervisor), watchdog);
     int r = poll(waiting, ARRAY_SIZE(waiting), milliseconds_until(until, clock_boot()));
@@ -126,6 +137,9 @@ static int run_once(struct supervisor *supervisor, int signalfd, usec_t watchdog
         supervisor_dispatch(supervisor, clock_boot());
     if (r > 0 && waiting[0].revents)
         handle_signals(supervisor, signalfd);
+    if (r > 0 && waiting[2].revents)
+        spawn_context_settle(supervisor->launcher->spawn);
+    log_failure(supervisor->launcher->spawn);
     supervisor_tick(supervisor, clock_boot());
     return 0;
 }

@@ -29,6 +29,7 @@ int launcher_make_context(const struct launcher_config *config, struct spawn_con
         .hidden = (const char *const *)config->hidden,
         .profiles = profiles,
         .profile_count = config->profile_count,
+        .root_ahead = true,
         .predecessor = predecessor,
     };
 

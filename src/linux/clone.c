@@ -35,6 +35,7 @@
 
 enum child_step {
     CHILD_MAPS_IDS,
+    CHILD_COPIES_MOUNTS,
     CHILD_ARRANGES_FDS,
     CHILD_EXECUTES,
     _CHILD_STEP_MAX,
@@ -42,6 +43,7 @@ enum child_step {
 
 static const char *const child_step_text[_CHILD_STEP_MAX] = {
     [CHILD_MAPS_IDS] = "can't map our uid into a user namespace",
+    [CHILD_COPIES_MOUNTS] = "can't copy the mount namespace that was made ahead",
     [CHILD_ARRANGES_FDS] = "can't arrange the descriptors of the new process",
     [CHILD_EXECUTES] = "can't execute the program",
 };
@@ -91,6 +93,16 @@ NO_SANITIZER static long child_map_ids(const struct child *child)
     return child_write_file("/proc/self/gid_map", child->gid_map, child_text_size(child->gid_map));
 }
 
+/* Entered and left for a copy: others, and the next child, find the first as it was. */
+NO_SANITIZER static long child_copy_mounts(const struct clone_request *request)
+{
+    if (!request->mounts)
+        return 0;
+    if (syscall(SYS_setns, *request->mounts, CLONE_NEWNS) < 0)
+        return -1;
+    return syscall(SYS_unshare, CLONE_NEWNS);
+}
+
 /*
  * First all of them out of the way, then each into its place: a descriptor's new number may be
  * another one's old one. Returns the program's new number.
@@ -128,8 +140,11 @@ NO_SANITIZER _Noreturn static void child_run(struct child *child)
 
     child->step = CHILD_MAPS_IDS;
     if (child_map_ids(child) >= 0) {
-        child->step = CHILD_ARRANGES_FDS;
-        program = child_arrange_fds(request);
+        child->step = CHILD_COPIES_MOUNTS;
+        if (child_copy_mounts(request) >= 0) {
+            child->step = CHILD_ARRANGES_FDS;
+            program = child_arrange_fds(request);
+        }
     }
     if (program >= 0) {
         child->step = CHILD_EXECUTES;

@@ -17,8 +17,11 @@ struct error;
 
 struct clone_request {
     uint64_t namespaces; /* CLONE_NEW… */
-    int cgroup;          /* directory (O_PATH will do) that it is born in; FD_NONE: our own */
-    int program;         /* executed by execveat(2) with AT_EMPTY_PATH */
+    /* An open mount namespace (setns(2)) of which it gets a copy, and its root. NULL: none; instead
+     * of CLONE_NEWNS and not with CLONE_NEWUSER. */
+    const int *mounts;
+    int cgroup;  /* directory (O_PATH will do) that it is born in; FD_NONE: our own */
+    int program; /* executed by execveat(2) with AT_EMPTY_PATH */
     char *const *argv;
     char *const *env;
     const int *fds;  /* fds[i] becomes descriptor i; FD_NONE: i is closed */

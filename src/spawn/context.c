@@ -25,6 +25,7 @@
 #include "spawn/disk-limits.h"
 #include "spawn/job-limits.h"
 #include "spawn/profile.h"
+#include "spawn/ready-root.h"
 #include "spawn/reserves.h"
 #include "spawn/root-limits.h"
 #include "spawn/spawn.h"
@@ -78,6 +79,26 @@ char *const *spawn_context_degradations(const struct spawn_context *context)
 void spawn_context_set_lifeline(struct spawn_context *context, int fd)
 {
     context->lifeline = fd;
+}
+
+struct pollfd spawn_context_waits(const struct spawn_context *context)
+{
+    return ready_root_waits(&context->ready_root);
+}
+
+void spawn_context_settle(struct spawn_context *context)
+{
+    ready_root_settle(&context->ready_root);
+}
+
+int spawn_context_failure(struct spawn_context *context, struct error *ret)
+{
+    int code = context->ready_root.failure.code;
+
+    if (code < 0)
+        *ret = context->ready_root.failure;
+    context->ready_root.failure.code = 0;
+    return code;
 }
 
 /* --- the cgroup root ----------------------------------------------------------------------------
@@ -413,6 +434,7 @@ int spawn_context_new(const struct spawn_options *options, struct spawn_context 
         .root_fd = FD_NONE,
         .mounts_fd = FD_NONE,
         .sysfs_fd = FD_NONE,
+        .ready_root = READY_ROOT_NULL,
         .program = FD_NONE,
         .null = FD_NONE,
         .lifeline = FD_NONE,
@@ -426,6 +448,7 @@ int spawn_context_new(const struct spawn_options *options, struct spawn_context 
     if (r < 0)
         return r;
     count_roots(context, options->predecessor);
+    ready_root_init(context, options->root_ahead);
     *ret = TAKE_PTR(context);
     return 0;
 }
@@ -442,6 +465,7 @@ struct spawn_context *spawn_context_free(struct spawn_context *context)
     disk_set_done(&context->disks);
     fd_close(context->mounts_fd);
     fd_close(context->sysfs_fd);
+    ready_root_done(&context->ready_root);
     context_profiles_done(context);
     syscall_filter_done(&context->filter);
     fd_close(context->program);

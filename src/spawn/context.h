@@ -9,6 +9,7 @@
 #include "linux/disks.h"
 #include "linux/syscall-filter.h"
 #include "spawn/host-view.h"
+#include "spawn/ready-root.h"
 #include "wire/spawn-spec.h"
 
 struct error;
@@ -49,6 +50,7 @@ struct spawn_context {
 
     struct context_profile *profiles; /* the default one first */
     size_t profile_count;
+    struct ready_root ready_root;
     struct syscall_filter filter;
     int program;  /* hoist-init's image */
     int null;     /* /dev/null, for its standard descriptors */

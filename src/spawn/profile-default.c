@@ -50,13 +50,46 @@
 #define READ_ONLY(path)                                                                            \
     STEP(.op = PLAN_OWN_MOUNT, .flags = PLAN_STEP_OPTIONAL, .target = (path), .attributes = FROZEN)
 
-static const struct profile_row rows[] = {
-    STEP(.op = PLAN_PRIVATE_MOUNTS),
-    STEP(.op = PLAN_SESSION_KEYRING),
+static const struct profile_row root[] = {
+    STEP_WHEN(PROFILE_FOR_ONE, .op = PLAN_PRIVATE_MOUNTS),
+    STEP_WHEN(PROFILE_FOR_MANY, .op = PLAN_SLAVE_MOUNTS),
     STEP(.op = PLAN_ROOT_TMPFS, .options = "size=1m,mode=0755", .attributes = WRITABLE),
     {.fill = PROFILE_HOST_VIEW},
 
     DIRECTORY("/proc"),
+    DIRECTORY("/sys"),
+    DIRECTORY("/run"),
+    DIRECTORY("/tmp"),
+    DIRECTORY(PROFILE_HOME),
+
+    DIRECTORY("/dev"),
+    STEP(MOUNT("tmpfs", "/dev", "size=64k,mode=0755", NODE)),
+    DEVICE("/dev/null", 1, 3),
+    DEVICE("/dev/zero", 1, 5),
+    DEVICE("/dev/full", 1, 7),
+    DEVICE("/dev/random", 1, 8),
+    DEVICE("/dev/urandom", 1, 9),
+    DEVICE("/dev/tty", 5, 0),
+    SYMLINK("/dev/fd", "/proc/self/fd"),
+    SYMLINK("/dev/stdin", "/proc/self/fd/0"),
+    SYMLINK("/dev/stdout", "/proc/self/fd/1"),
+    SYMLINK("/dev/stderr", "/proc/self/fd/2"),
+    SYMLINK("/dev/ptmx", "pts/ptmx"),
+    DIRECTORY("/dev/pts"),
+    DIRECTORY("/dev/shm"),
+    STEP(.op = PLAN_ATTRIBUTES, .target = "/dev", .attributes = MOUNT_ATTR_RDONLY),
+};
+
+/* Until the first step a mount of the host's could still come in, with the host's attributes. */
+static const struct profile_row ready[] = {
+    STEP(.op = PLAN_PRIVATE_MOUNTS),
+    STEP(.op = PLAN_ROOT_READY),
+    {.fill = PROFILE_HOST_HELD},
+};
+
+static const struct profile_row job[] = {
+    {.fill = PROFILE_COVERS},
+
     STEP(MOUNT("proc", "/proc", "hidepid=invisible", QUIET)),
     MASK("/proc/acpi"),
     MASK("/proc/asound"),
@@ -75,47 +108,33 @@ static const struct profile_row rows[] = {
     READ_ONLY("/proc/sys"),
     READ_ONLY("/proc/sysrq-trigger"),
 
-    DIRECTORY("/sys"),
     STEP_WHEN(PROFILE_OWN_NETWORK, MOUNT("sysfs", "/sys", "", FROZEN)),
     STEP_WHEN(PROFILE_OWN_NETWORK, .op = PLAN_MASK, .flags = PLAN_STEP_OPTIONAL,
               .target = "/sys/firmware"),
 
-    DIRECTORY("/dev"),
-    STEP(MOUNT("tmpfs", "/dev", "size=64k,mode=0755", NODE)),
-    DEVICE("/dev/null", 1, 3),
-    DEVICE("/dev/zero", 1, 5),
-    DEVICE("/dev/full", 1, 7),
-    DEVICE("/dev/random", 1, 8),
-    DEVICE("/dev/urandom", 1, 9),
-    DEVICE("/dev/tty", 5, 0),
-    SYMLINK("/dev/fd", "/proc/self/fd"),
-    SYMLINK("/dev/stdin", "/proc/self/fd/0"),
-    SYMLINK("/dev/stdout", "/proc/self/fd/1"),
-    SYMLINK("/dev/stderr", "/proc/self/fd/2"),
-    SYMLINK("/dev/ptmx", "pts/ptmx"),
     /* All instances share kernel.pty.max, 4096, so that one job could take the others' ptys. */
-    DIRECTORY("/dev/pts"),
     STEP_WHEN(PROFILE_AS_ROOT, MOUNT("devpts", "/dev/pts",
                                      "newinstance,max=64,ptmxmode=0666,mode=0620,gid=5", NODE)),
     STEP_WHEN(PROFILE_ROOTLESS, /* where group 5 (tty) isn't mapped */
               MOUNT("devpts", "/dev/pts", "newinstance,max=64,ptmxmode=0666,mode=0600", NODE)),
-    DIRECTORY("/dev/shm"),
     FILL(PROFILE_JOB_SPACE, MOUNT("tmpfs", "/dev/shm", "mode=1777", QUIET)),
-    STEP(.op = PLAN_ATTRIBUTES, .target = "/dev", .attributes = MOUNT_ATTR_RDONLY),
 
-    DIRECTORY("/run"),
-    DIRECTORY("/tmp"),
     FILL(PROFILE_JOB_SPACE, MOUNT("tmpfs", "/tmp", "mode=1777", WRITABLE)),
     {.fill = PROFILE_JOB_SPACE,
      .step = {MOUNT("tmpfs", "/var/tmp", "mode=1777", WRITABLE), .flags = PLAN_STEP_OPTIONAL}},
-    DIRECTORY(PROFILE_HOME),
     FILL(PROFILE_JOB_OWNED, MOUNT("tmpfs", PROFILE_HOME, "mode=0700", WRITABLE)),
     {.fill = PROFILE_BINDS},
-    STEP(.op = PLAN_ATTRIBUTES, .target = "/", .attributes = MOUNT_ATTR_RDONLY),
+};
 
+static const struct profile_row leave[] = {
+    STEP(.op = PLAN_ATTRIBUTES, .target = "/", .attributes = MOUNT_ATTR_RDONLY),
+    STEP(.op = PLAN_PIVOT),
+};
+
+static const struct profile_row names[] = {
+    STEP(.op = PLAN_SESSION_KEYRING),
     STEP(.op = PLAN_HOSTNAME, .source = "sandbox"),
     STEP_WHEN(PROFILE_OWN_NETWORK, .op = PLAN_LOOPBACK_UP),
-    STEP(.op = PLAN_PIVOT),
 };
 
 /* The agent may itself have been started with more than a job should inherit. */
@@ -130,8 +149,11 @@ static const char *const own_places[] = {HIDDEN_OWN_PLACES, PROFILE_HOME, NULL};
 static const char *const hidden[] = {HIDDEN_HOST_PLACES, NULL};
 
 const struct profile profile_default = {
-    .rows = rows,
-    .row_count = ARRAY_SIZE(rows),
+    .root = {root, ARRAY_SIZE(root)},
+    .ready = {ready, ARRAY_SIZE(ready)},
+    .job = {job, ARRAY_SIZE(job)},
+    .leave = {leave, ARRAY_SIZE(leave)},
+    .names = {names, ARRAY_SIZE(names)},
     .rlimits = rlimits,
     .rlimit_count = ARRAY_SIZE(rlimits),
     .own_places = own_places,

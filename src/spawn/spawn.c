@@ -22,18 +22,22 @@
 #include "spawn/job-check.h"
 #include "spawn/job-limits.h"
 #include "spawn/job-plan.h"
+#include "spawn/profile-steps.h"
 #include "spawn/profile.h"
+#include "spawn/ready-root.h"
 #include "spawn/reserves.h"
 #include "wire/plan.h"
 
 /* --- starting -----------------------------------------------------------------------------------
  */
 
-static uint64_t namespaces_of(const struct spawn_context *context, const struct spawn_spec *spec)
+/* The mount namespace: a copy of ours, unless a root was made ahead. */
+static uint64_t namespaces_of(const struct spawn_context *context, const struct spawn_spec *spec,
+                              bool root_is_ready)
 {
     const struct context_profile *profile = context_profile_find(context, spec->profile);
 
-    return CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |
+    return CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | (root_is_ready ? 0u : CLONE_NEWNS) |
            (context_network_is_hosts(profile, spec) ? 0u : CLONE_NEWNET) |
            (context->rootless ? CLONE_NEWUSER : 0u);
 }
@@ -49,7 +53,7 @@ static void init_end(pid_t pid, int pidfd)
 
 static int init_start(const struct spawn_context *context, const struct spawn_spec *spec,
                       const struct spawn_files *files, const struct job_cgroups *cgroups,
-                      int plan_fd, struct spawn_result *ret, struct error *err)
+                      int plan_fd, int root, struct spawn_result *ret, struct error *err)
 {
     char id[ID_TEXT_MAX],
         *argv[] = {(char[]){"hoist-init"}, (char *)id_format(&spec->id, id), NULL};
@@ -66,7 +70,8 @@ static int init_start(const struct spawn_context *context, const struct spawn_sp
         [PLAN_FD_CGROUP] = cgroups->cmd,
     };
     const struct clone_request request = {
-        .namespaces = namespaces_of(context, spec),
+        .namespaces = namespaces_of(context, spec, root >= 0),
+        .mounts = root >= 0 ? &root : NULL,
         .cgroup = cgroups->init,
         .program = context->program,
         .argv = argv,
@@ -93,11 +98,14 @@ static int init_start(const struct spawn_context *context, const struct spawn_sp
     return 0;
 }
 
-/* Everything behind the making of the cgroups, which the caller undoes. */
+/* Everything behind the making of the cgroups, which the caller undoes. `root` is ready, or
+ * FD_NONE. */
 static int job_start(const struct spawn_context *context, const struct spawn_spec *spec,
-                     const struct spawn_files *files, const struct job_cgroups *cgroups,
+                     const struct spawn_files *files, const struct job_cgroups *cgroups, int root,
                      struct spawn_result *ret, enum spawn_failure *ret_failure, struct error *err)
 {
+    const struct profile_sources from = {context, &profile_default,
+                                         context_profile_find(context, spec->profile), spec};
     struct spawn_result result = SPAWN_RESULT_NULL;
     _cleanup_close_ int plan_fd = FD_NONE;
     char id[ID_TEXT_MAX];
@@ -110,8 +118,7 @@ static int job_start(const struct spawn_context *context, const struct spawn_spe
         return r;
     }
 
-    plan_fd = job_plan_make(context, &profile_default, context_profile_find(context, spec->profile),
-                            spec, cgroups->cmd >= 0, err);
+    plan_fd = job_plan_make(&from, cgroups->cmd >= 0, root >= 0, err);
     *ret_failure =
         plan_fd == -E2BIG || plan_fd == -EINVAL ? SPAWN_FAILURE_REFUSED : SPAWN_FAILURE_SPAWN;
     if (plan_fd < 0)
@@ -121,7 +128,7 @@ static int job_start(const struct spawn_context *context, const struct spawn_spe
         snprintf(result.cgroup, sizeof(result.cgroup), "%s/%s/%s/cmd", context->root, spec->group,
                  id_format(&spec->id, id));
     *ret_failure = SPAWN_FAILURE_SPAWN;
-    r = init_start(context, spec, files, cgroups, plan_fd, &result, err);
+    r = init_start(context, spec, files, cgroups, plan_fd, root, &result, err);
     if (r < 0)
         return r;
     *ret = result;
@@ -133,20 +140,22 @@ int spawn_job(struct spawn_context *context, const struct spawn_spec *spec,
               enum spawn_failure *ret_failure, struct error *err)
 {
     _cleanup_job_cgroups_ struct job_cgroups cgroups = JOB_CGROUPS_NULL;
-    int r;
+    int root, r;
 
     *ret_failure = SPAWN_FAILURE_REFUSED;
     r = job_check(context, spec, err);
     if (r < 0)
         return r;
     *ret_failure = SPAWN_FAILURE_CGROUP;
+    root = ready_root_use(context, context_profile_find(context, spec->profile));
     r = disk_limits_refresh(context, err);
     if (r >= 0)
         r = job_cgroups_make(context, spec->group, &spec->id, &cgroups, err);
     if (r < 0)
         return r;
     context->keeps |= limits_keep_something(&spec->limits);
-    r = job_start(context, spec, files, &cgroups, ret, ret_failure, err);
+    r = job_start(context, spec, files, &cgroups, root, ret, ret_failure, err);
+    ready_root_renew(context);
     if (r < 0) {
         job_cgroups_unmake(context, spec->group, &spec->id);
         return r;

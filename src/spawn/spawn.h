@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -94,6 +95,10 @@ struct spawn_options {
      * image is taken from it: the file may be another version's by now. Borrowed for the call.
      */
     const struct spawn_context *predecessor;
+
+    /* What all jobs' roots have in common is made ahead, as far as this host allows; whoever asks
+     * for it calls spawn_context_settle() when it is due, and reaps our children. */
+    bool root_ahead;
 };
 
 /*
@@ -118,6 +123,15 @@ struct spawn_context *spawn_context_retire(struct spawn_context *context);
  * until the next call; FD_NONE: none.
  */
 void spawn_context_set_lifeline(struct spawn_context *context, int fd);
+
+/*
+ * With `root_ahead`: what is to be waited for (fd below 0: nothing), anew after each call of any of
+ * these, and what is then to be called. It gives up a root in which file systems would be kept that
+ * the host has unmounted. The third returns 0, or tells once why there is no root ahead.
+ */
+struct pollfd spawn_context_waits(const struct spawn_context *context);
+void spawn_context_settle(struct spawn_context *context);
+int spawn_context_failure(struct spawn_context *context, struct error *ret);
 
 /* What is so on this host; all borrowed from the context. */
 bool spawn_context_is_rootless(const struct spawn_context *context);

@@ -92,13 +92,13 @@ int packet_send(int fd, const void *data, size_t size, const int *fds, size_t fd
 
     if (fd_count > 0) {
         control.align = (struct cmsghdr){
-            .cmsg_len = CMSG_LEN(fd_count * sizeof(int)),
+            .cmsg_len = (socklen_t)CMSG_LEN(fd_count * sizeof(int)), /* musl has no size_t here */
             .cmsg_level = SOL_SOCKET,
             .cmsg_type = SCM_RIGHTS,
         };
         memcpy(CMSG_DATA(&control.align), fds, fd_count * sizeof(int));
         message.msg_control = control.bytes;
-        message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+        message.msg_controllen = (socklen_t)CMSG_SPACE(fd_count * sizeof(int));
     }
     do {
         sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);

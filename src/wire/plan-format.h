@@ -16,7 +16,7 @@
  */
 
 #define PLAN_MAGIC   UINT64_C(0x4e414c5054534f48) /* "HOSTPLAN" */
-#define PLAN_VERSION FORMAT_VERSION(2)
+#define PLAN_VERSION FORMAT_VERSION(3)
 
 struct plan_header {
     uint64_t magic;

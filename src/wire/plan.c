@@ -36,6 +36,8 @@ static const struct {
     unsigned flags; /* that it knows */
 } op_table[] = {
     [PLAN_PRIVATE_MOUNTS] = {"private mounts", 0, 0},
+    [PLAN_SLAVE_MOUNTS] = {"slave mounts", 0, 0},
+    [PLAN_ROOT_READY] = {"root ready", MAKES_ROOT, 0},
     [PLAN_ROOT_TMPFS] = {"root tmpfs", MAKES_ROOT, 0},
     [PLAN_ROOT_CLONE] = {"root clone", MAKES_ROOT | NEED_SOURCE_PATH, 0},
     [PLAN_MOUNT] = {"mount", NEED_SOURCE | NEED_TARGET,
@@ -74,7 +76,7 @@ static int check_counts(const struct plan_header *header, struct error *err)
         return bad(err, "too many resource limits");
     if (header->filter_count > PLAN_FILTER_MAX)
         return bad(err, "the seccomp program is too long");
-    if (header->argument_count == 0)
+    if (header->argument_count == 0 && !(header->flags & PLAN_MAKES_ROOT))
         return bad(err, "there is no command");
     if (header->argument_count > PLAN_ARGUMENTS_MAX)
         return bad(err, "too many arguments");
@@ -124,6 +126,11 @@ static int check_settings(const struct plan_header *header, struct error *err)
 {
     if (header->flags & ~(uint32_t)_PLAN_FLAGS_ALL)
         return bad(err, "unknown flags");
+    if (header->flags & PLAN_MAKES_ROOT) {
+        if (header->flags != PLAN_MAKES_ROOT || header->fd_count + header->argument_count > 0)
+            return bad(err, "a job where a root is made for many");
+        return 0;
+    }
     if (header->stop_signal < 1 || header->stop_signal > SIGNAL_MAX)
         return bad(err, "the stop signal is none");
     if (header->fd_count > PLAN_FDS_MAX)
@@ -232,7 +239,7 @@ static int check_step_texts(const struct plan_step_record *step, const char *str
 /* What can be at its place in the list: nothing is mounted before there is a new root of our own.
  */
 struct progress {
-    bool has_root, has_pivoted;
+    bool has_root, is_ready, has_pivoted;
 };
 
 static int check_step_order(const struct plan_step_record *step, struct progress *progress,
@@ -247,7 +254,10 @@ static int check_step_order(const struct plan_step_record *step, struct progress
         return bad_step(err, step, "there is no new root yet");
     if ((by_path || (needs & NEED_ROOT)) && progress->has_pivoted)
         return bad_step(err, step, "it can't come after the pivot");
+    if ((by_path || step->op == PLAN_PIVOT) && progress->is_ready)
+        return bad_step(err, step, "nothing of the host is left in a root that was ready");
     progress->has_root |= (needs & MAKES_ROOT) != 0;
+    progress->is_ready |= step->op == PLAN_ROOT_READY;
     progress->has_pivoted |= step->op == PLAN_PIVOT;
     return 0;
 }
@@ -256,7 +266,7 @@ static int check_steps(const struct plan_header *header, const struct plan *plan
                        const char *strings, struct error *err)
 {
     const struct plan_step_record *steps = plan->steps;
-    struct progress progress = {false, false};
+    struct progress progress = {false, false, false};
 
     for (uint32_t i = 0; i < header->step_count; i++) {
         int r = check_step_values(header, &steps[i], err);
@@ -268,7 +278,7 @@ static int check_steps(const struct plan_header *header, const struct plan *plan
         if (r < 0)
             return r;
     }
-    if (progress.has_root && !progress.has_pivoted)
+    if (progress.has_root && !progress.is_ready && !progress.has_pivoted)
         return bad(err, "it makes a new root and never goes there");
     return 0;
 }

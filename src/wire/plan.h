@@ -42,10 +42,21 @@ enum plan_fd {
     PLAN_FD_LIFELINE, /* whose end is the agent's; only with an adopt_wait */
     PLAN_FD_CGROUP,   /* directory of cmd/, for CLONE_INTO_CGROUP; only with PLAN_HAS_CGROUP */
     PLAN_FD_FIRST,    /* struct plan_settings.fd_count descriptors for the steps */
+    /* Instead of all behind PLAN_FD_PLAN where a root is made for others (below). */
+    PLAN_FD_ANSWER = PLAN_FD_DATA,
 };
 /*
  * 0, 1 and 2 may be anything or closed; everything else is closed by hoist-init.
+ *
+ * A root for many jobs
+ * --------------------
+ * With PLAN_ARGUMENT_ROOT as its only argument, and a plan with PLAN_MAKES_ROOT, hoist-init runs no
+ * command: it executes the steps, sends one packet (wire/packet.h) through PLAN_FD_ANSWER, and
+ * ends. The packet is a struct error, with code 0 beside a descriptor of its mount namespace, whose
+ * root is then the one that was made. A job's hoist-init that is started in a copy of this
+ * namespace goes on there: its plan's first step of a root is PLAN_ROOT_READY.
  */
+#define PLAN_ARGUMENT_ROOT "root"
 
 #define PLAN_FDS_MAX       32   /* for the steps */
 #define PLAN_STEPS_MAX     512  /* the default profile needs about 60 */
@@ -69,11 +80,18 @@ enum plan_fd {
 enum plan_op {
     /* All mounts MS_REC | MS_PRIVATE. First of all, so that nothing propagates to the host. */
     PLAN_PRIVATE_MOUNTS,
+    /* All mounts MS_REC | MS_SLAVE: nothing propagates to the host, but what the host unmounts is
+     * unmounted here, too, where its mounts are shared. Mounts that come this way have no
+     * attributes of ours. */
+    PLAN_SLAVE_MOUNTS,
     /* The new root is an empty tmpfs; `options`, `attributes` as for PLAN_MOUNT. */
     PLAN_ROOT_TMPFS,
     /* The new root is a recursive clone of the tree at `source` with `attributes` on every mount.
      */
     PLAN_ROOT_CLONE,
+    /* The new root is there already and is the process's own: made by a plan with PLAN_MAKES_ROOT.
+     * Nothing of the host is in sight, so there is no PLAN_PIVOT and no source that is a path. */
+    PLAN_ROOT_READY,
     /* A new file system of type `source` ("tmpfs", "proc", "devpts", "mqueue", "sysfs") at
      * `target`; `options` are "key=value" or "key", separated by commas:
      * "size=64m,mode=1777,uid=100000". */
@@ -146,7 +164,9 @@ enum plan_flags {
     /* The command is uid 0 of a user namespace of its own, in which there is no other: job_uid
      * and job_gid are what it is outside. Not with PLAN_ROOTLESS. */
     PLAN_USER_NAMESPACE = 1 << 3,
-    _PLAN_FLAGS_ALL = (1 << 4) - 1,
+    /* No job: steps alone, to make a root. All other settings are 0 and there is no command. */
+    PLAN_MAKES_ROOT = 1 << 4,
+    _PLAN_FLAGS_ALL = (1 << 5) - 1,
 };
 
 /* What is there exactly once. */
@@ -225,7 +245,7 @@ struct plan {
     const char *cwd;
     const char *arguments; /* `argument_count` strings, one after the other */
     const char *env;
-    uint32_t argument_count; /* at least 1 */
+    uint32_t argument_count; /* at least 1, unless PLAN_MAKES_ROOT */
     uint32_t env_count;
     uint32_t step_count;
     uint32_t rlimit_count;

@@ -157,6 +157,10 @@ static void test_clone_execute_tells_why_it_failed(void **unused)
     request.fd_count = 0;
     request.namespaces = ~UINT64_C(0);
     assert_int_equal(clone_execute(&request, &pid, &pidfd, &err), -EINVAL);
+    request.namespaces = 0;
+    request.mounts = &text;
+    assert_int_equal(clone_execute(&request, &pid, &pidfd, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "mount namespace"));
     assert_int_equal(pid, 0);
     assert_int_equal(pidfd, FD_NONE);
     assert_int_equal(waitpid(-1, NULL, WNOHANG | __WALL), -1); /* no child is left */

@@ -37,8 +37,8 @@ static inline const char *fixture_init(void)
     return access(HOIST_INIT, X_OK) < 0 ? NULL : HOIST_INIT;
 }
 
-static inline struct spawn_context *fixture_context_with(const char *init,
-                                                         const char *const *hidden)
+static inline struct spawn_context *fixture_context_of(const char *init, const char *const *hidden,
+                                                       bool root_ahead)
 {
     char root[64];
     const struct spawn_options options = {
@@ -49,6 +49,7 @@ static inline struct spawn_context *fixture_context_with(const char *init,
         .job_uid_min = JOB_UID,
         .job_uid_max = JOB_UID + 10,
         .hidden = hidden,
+        .root_ahead = root_ahead,
     };
     struct spawn_context *context = NULL;
     struct error err = {0};
@@ -57,6 +58,12 @@ static inline struct spawn_context *fixture_context_with(const char *init,
     if (spawn_context_new(&options, &context, &err) < 0)
         fail_msg("%s", err.text);
     return context;
+}
+
+static inline struct spawn_context *fixture_context_with(const char *init,
+                                                         const char *const *hidden)
+{
+    return fixture_context_of(init, hidden, false);
 }
 
 /* NULL: this process or host can't run jobs as root; the reason is on stderr. */

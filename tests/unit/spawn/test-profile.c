@@ -65,8 +65,8 @@ static void test_profile_default_covers_what_crun_covers(void **unused)
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
         bool found = false;
 
-        for (size_t row = 0; row < profile_default.row_count; row++) {
-            const struct plan_step *step = &profile_default.rows[row].step;
+        for (size_t row = 0; row < profile_default.job.count; row++) {
+            const struct plan_step *step = &profile_default.job.row[row].step;
 
             found = found || (step->op == places[i].op && text_equal(step->target, places[i].path));
         }

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/mount.h>
 
 #include <cmocka.h>
 
@@ -144,6 +145,50 @@ static void test_spawn_job_hides_what_the_options_name(void **unused)
     fixture_run(context, &job, "echo again");
     assert_string_equal(job.output, "again\n");
     fixture_job_done(&job);
+}
+
+/* In a mount namespace of our own, so that the host's mounts stay as they are. */
+static void test_spawn_job_goes_on_in_a_root_that_was_made_ahead(void **unused)
+{
+    static const char *const hidden[] = {"/etc/passwd", "/usr/share", NULL};
+    unsigned fds = fixture_count_fds();
+    struct spawn_context *other;
+    struct fixture_job job;
+    struct pollfd waits;
+    struct error err;
+
+    NEEDS_CONTEXT();
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    other = fixture_context_of(fixture_init(), hidden, true);
+    waits = spawn_context_waits(other);
+    if (waits.fd < 0) {
+        spawn_context_free(other);
+        fprintf(stderr, "# skipped: no root is made ahead outside of the initial user namespace\n");
+        skip();
+    }
+    assert_int_equal(waits.events, POLLIN);
+    assert_int_equal(poll(&waits, 1, TIMEOUT_MSEC), 1);
+    spawn_context_settle(other);
+    assert_int_equal(spawn_context_failure(other, &err), 0);
+    waits = spawn_context_waits(other);
+    assert_int_equal(waits.events, POLLPRI);
+
+    fixture_run(other, &job, "cat /etc/passwd; ls -A /usr/share; (: > /x) 2>/dev/null; echo end");
+    assert_string_equal(job.output, "end\n");
+    fixture_job_done(&job);
+    assert_int_equal(mount("none", "/mnt", "tmpfs", 0, NULL), 0);
+    assert_int_equal(poll(&waits, 1, TIMEOUT_MSEC), 1);
+    spawn_context_settle(other);
+    assert_true(spawn_context_waits(other).fd < 0);
+    fixture_run(other, &job, "cat /etc/passwd; ls -A /usr/share /mnt; echo end");
+    assert_string_equal(job.output, "/mnt:\n\n/usr/share:\nend\n");
+    fixture_job_done(&job);
+
+    spawn_context_free(other);
+    while (waitpid(-1, NULL, __WALL) > 0)
+        ;
+    assert_int_equal(fixture_count_fds(), fds);
 }
 
 static void test_spawn_job_reports_a_command_that_is_not_there(void **unused)
@@ -449,6 +494,7 @@ int main(void)
         cmocka_unit_test(test_spawn_job_shows_the_host_read_only_and_without_its_sockets),
         cmocka_unit_test(test_spawn_job_sees_only_its_own_processes),
         cmocka_unit_test(test_spawn_job_hides_what_the_options_name),
+        cmocka_unit_test(test_spawn_job_goes_on_in_a_root_that_was_made_ahead),
         cmocka_unit_test(test_spawn_job_reports_a_command_that_is_not_there),
         cmocka_unit_test(test_spawn_job_refuses_what_makes_no_sense),
         cmocka_unit_test(test_spawn_job_refuses_a_limit_that_is_not_enforceable),

@@ -271,6 +271,47 @@ static void assert_settings_refused(struct plan_settings wrong)
         _with;                                                                                     \
     })
 
+static int encode_root(uint32_t flags, const char *argument, struct error *err)
+{
+    _cleanup_plan_builder_ struct plan_builder *builder = plan_builder_new();
+    _cleanup_buffer_ struct buffer bytes = {0};
+
+    assert_non_null(builder);
+    plan_builder_set(builder, &(struct plan_settings){.flags = flags});
+    plan_builder_step(builder, &root);
+    plan_builder_step(builder, &pivot);
+    if (argument)
+        plan_builder_argument(builder, argument);
+    return plan_builder_encode(builder, &bytes, err);
+}
+
+static void test_plan_read_knows_a_root_for_many_jobs_from_a_job(void **unused)
+{
+    struct error err = {0};
+
+    assert_int_equal(encode_root(PLAN_MAKES_ROOT, NULL, &err), 0);
+    assert_int_equal(encode_root(PLAN_MAKES_ROOT, "true", &err), -EINVAL);
+    assert_non_null(strstr(err.text, "a job where a root is made"));
+    assert_int_equal(encode_root(PLAN_MAKES_ROOT | PLAN_MERGED, NULL, &err), -EINVAL);
+    assert_int_equal(encode_root(0, NULL, &err), -EINVAL);
+}
+
+static void test_plan_read_refuses_the_host_in_a_root_that_was_ready(void **unused)
+{
+    static const struct plan_step ready = {.op = PLAN_ROOT_READY};
+    static const struct plan_step mask = {.op = PLAN_MASK, .target = "/x"};
+    static const struct plan_step bind = {.op = PLAN_BIND, .source = "/etc", .target = "/x"};
+    _cleanup_buffer_ struct buffer bytes = {0};
+    struct plan_builder *builder = minimal();
+
+    assert_refused(&ready, &bind, NULL, "nothing of the host");
+    assert_refused(&ready, &pivot, NULL, "nothing of the host");
+    assert_refused(&ready, &root, NULL, "a new root already");
+    plan_builder_step(builder, &ready);
+    plan_builder_step(builder, &mask);
+    encode(builder, &bytes);
+}
+
 static void test_plan_read_refuses_settings_that_cannot_be(void **unused)
 {
     assert_settings_refused(WITH(flags, 1u << 31));
@@ -375,6 +416,8 @@ int main(void)
         cmocka_unit_test(test_plan_builder_seal_refuses_too_much),
         cmocka_unit_test(test_plan_read_refuses_steps_that_cannot_be),
         cmocka_unit_test(test_plan_read_refuses_host_paths_after_the_pivot),
+        cmocka_unit_test(test_plan_read_knows_a_root_for_many_jobs_from_a_job),
+        cmocka_unit_test(test_plan_read_refuses_the_host_in_a_root_that_was_ready),
         cmocka_unit_test(test_plan_read_refuses_settings_that_cannot_be),
         cmocka_unit_test(test_plan_read_survives_every_changed_byte),
         cmocka_unit_test(test_plan_read_refuses_every_cut),
