@@ -4,9 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -169,17 +172,40 @@ static bool file_system_is_diskless(const char *type)
     return false;
 }
 
-/* The file system that has the mount's source device ("/dev/vda2") among its members. */
+/*
+ * What /sys calls a device that a mount names ("/dev/vda2"): the kernel's own name, where the node
+ * is there to ask it. Of device mapper nodes have any name ("/dev/mapper/crypt").
+ */
+static void device_name(int sysfs, const char *source, char name[static NAME_MAX + 1])
+{
+    const char *last = strrchr(source, '/');
+    char path[64], target[PATH_MAX];
+    struct stat node;
+    ssize_t size = -1;
+
+    if (stat(source, &node) == 0 && S_ISBLK(node.st_mode)) {
+        snprintf(path, sizeof(path), "dev/block/%u:%u", major(node.st_rdev), minor(node.st_rdev));
+        size = readlinkat(sysfs, path, target, sizeof(target) - 1);
+    }
+    if (size > 0) {
+        target[size] = '\0';
+        last = strrchr(target, '/');
+    }
+    snprintf(name, NAME_MAX + 1, "%s", last ? last + 1 : "");
+}
+
+/* The file system that has the mount's source device among its members. */
 static int search_add_btrfs(struct search *search, const struct mount_entry *entry)
 {
-    const char *name = strrchr(entry->source, '/');
     _cleanup_(closedirp) DIR *dir = directory_open(search->sysfs, "fs/btrfs");
+    char name[NAME_MAX + 1];
     const struct dirent *uuid;
 
-    while (name && dir && (uuid = readdir(dir))) {
+    device_name(search->sysfs, entry->source, name);
+    while (name[0] && dir && (uuid = readdir(dir))) {
         char path[PATH_MAX];
 
-        snprintf(path, sizeof(path), "%s/devices%s", uuid->d_name, name);
+        snprintf(path, sizeof(path), "%s/devices/%s", uuid->d_name, name);
         if (uuid->d_name[0] == '.' || faccessat(dirfd(dir), path, F_OK, 0) < 0)
             continue;
         snprintf(path, sizeof(path), "fs/btrfs/%s/devices", uuid->d_name); /* all members */

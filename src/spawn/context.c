@@ -240,16 +240,32 @@ static int add_missing_controllers(struct spawn_context *context)
                                     : "they are not available below the jobs' cgroup root"));
 }
 
+static bool list_has(char *const *list, const char *text)
+{
+    while (list && *list && !text_equal(*list, text))
+        list++;
+    return list && *list;
+}
+
+/* Of a profile what it shows besides. */
 static int add_unreachable_disks(struct spawn_context *context)
 {
+    const struct disk_set *always = &context->profiles[0].disks;
     int r = 0;
 
-    if (!(context->controllers & CGROUP_CONTROLLER_IO))
-        return 0;
-    for (char **path = context->disks.unreachable; r >= 0 && path && *path; path++)
-        r = add_lack(context, text_format("limits of disk input and output can't be enforced on "
-                                          "%s: it has no disk of this host",
-                                          *path));
+    for (size_t i = 0; i < context->profile_count; i++) {
+        const struct context_profile *profile = &context->profiles[i];
+
+        for (char **path = profile->disks.unreachable; r >= 0 && path && *path; path++) {
+            if (i > 0 && list_has(always->unreachable, *path))
+                continue;
+            r = add_lack(context,
+                         text_format("limits of disk input and output are not enforceable here: "
+                                     "%s%s%s",
+                                     *path, i == 0 ? "" : ", which is seen in the profile ",
+                                     profile->given->name));
+        }
+    }
     return r;
 }
 
@@ -462,7 +478,6 @@ struct spawn_context *spawn_context_free(struct spawn_context *context)
     fd_close(context->root_fd);
     free(context->root);
     cgroup_tree_done(&context->tree);
-    disk_set_done(&context->disks);
     fd_close(context->mounts_fd);
     fd_close(context->sysfs_fd);
     ready_root_done(&context->ready_root);

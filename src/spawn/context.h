@@ -19,6 +19,9 @@ struct spawn_profile;
 struct context_profile {
     const struct spawn_profile *given; /* borrowed; of the default one all is zero */
     struct host_view view;
+    char *rootfs;          /* given->rootfs without symbolic links; NULL: the host's root */
+    char **sources;        /* of given->binds, in their order, without symbolic links */
+    struct disk_set disks; /* behind the mounts that its jobs see (spawn/disk-limits.h) */
 };
 
 /*
@@ -41,11 +44,10 @@ struct spawn_context {
     struct spawn_room room;
     bool keeps; /* something is kept for a job (spawn/reserves.h), or was */
 
-    uint32_t enforceable;  /* LIMIT_BIT()s */
-    struct disk_set disks; /* behind the mounts that jobs see (spawn/disk-limits.h) */
-    int mounts_fd;         /* tells when these have changed; FD_NONE: not asked yet */
-    int sysfs_fd;          /* O_PATH */
-    uint64_t open_files;   /* the largest RLIMIT_NOFILE that we can give; UINT64_MAX: any */
+    uint32_t enforceable; /* LIMIT_BIT()s */
+    int mounts_fd;        /* tells when mounts have changed; FD_NONE: not asked yet */
+    int sysfs_fd;         /* O_PATH */
+    uint64_t open_files;  /* the largest RLIMIT_NOFILE that we can give; UINT64_MAX: any */
     uint64_t core_size;
 
     struct context_profile *profiles; /* the default one first */

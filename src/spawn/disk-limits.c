@@ -27,9 +27,16 @@
 /* --- the disks ----------------------------------------------------------------------------------
  */
 
+struct sight {
+    const struct context_profile *profile;
+    const struct mount_table *table;
+};
+
 static bool mount_is_shown(const struct mount_entry *entry, void *data)
 {
-    return context_shows_mount(data, entry);
+    const struct sight *sight = data;
+
+    return context_profile_shows(sight->profile, sight->table, entry);
 }
 
 /* Asked anew each time: the answer is what has changed since it was asked last. */
@@ -40,10 +47,27 @@ static bool mounts_have_changed(struct spawn_context *context)
     return context->mounts_fd < 0 || poll(&mounts, 1, 0) != 0;
 }
 
-int disk_limits_refresh(struct spawn_context *context, struct error *err)
+static int disks_find(const struct spawn_context *context, struct error *err)
 {
     _cleanup_mount_table_ struct mount_table table = {0};
-    struct disk_set disks;
+    int r = mount_table_read(&table, err);
+
+    for (size_t i = 0; r >= 0 && i < context->profile_count; i++) {
+        struct context_profile *profile = &context->profiles[i];
+        struct sight sight = {profile, &table};
+        struct disk_set disks;
+
+        r = disk_set_find(&table, context->sysfs_fd, mount_is_shown, &sight, &disks, err);
+        if (r < 0)
+            return r;
+        disk_set_done(&profile->disks);
+        profile->disks = disks;
+    }
+    return r;
+}
+
+int disk_limits_refresh(struct spawn_context *context, struct error *err)
+{
     int r;
 
     if (!(context->controllers & CGROUP_CONTROLLER_IO) || !mounts_have_changed(context))
@@ -56,33 +80,47 @@ int disk_limits_refresh(struct spawn_context *context, struct error *err)
         return error_set(err, -errno, "can't open %s: %s",
                          context->mounts_fd < 0 ? "/proc/self/mountinfo" : "/sys", strerror(errno));
     (void)mounts_have_changed(context); /* from here on */
-    r = mount_table_read(&table, err);
-    if (r >= 0)
-        r = disk_set_find(&table, context->sysfs_fd, mount_is_shown, context, &disks, err);
-    if (r < 0) { /* what the table has told is not asked again, and the old disks may be wrong */
+    r = disks_find(context, err);
+    if (r < 0) /* what the table has told is not asked again, and the old disks may be wrong */
         context->mounts_fd = fd_close(context->mounts_fd);
-        return r;
-    }
-    disk_set_done(&context->disks);
-    context->disks = disks;
-    return 0;
+    return r;
 }
 
 /* --- limits -------------------------------------------------------------------------------------
  */
 
-static int refuse_unreachable(const struct spawn_context *context, char *detail)
+static int refuse_unreachable(const struct disk_set *disks, char *detail)
 {
     snprintf(detail, LIMIT_DETAIL_MAX, "not enforceable here: %.*s", LIMIT_DETAIL_MAX / 2,
-             context->disks.unreachable[0]);
+             disks->unreachable[0]);
     return -EOPNOTSUPP;
 }
 
-static void detail_add(char *detail, const char *told)
-{
-    size_t used = strlen(detail);
+/* What stands on each disk. Of very many the last are counted only. */
+struct told {
+    char *detail; /* [LIMIT_DETAIL_MAX] */
+    unsigned more;
+};
 
-    snprintf(detail + used, LIMIT_DETAIL_MAX - used, "%s%s", used ? ", " : "", told);
+#define MORE_FORMAT ", and on %u more"
+#define MORE_MAX    24
+
+static void told_add(struct told *told, const char *text)
+{
+    size_t used = strlen(told->detail);
+
+    if (used + strlen(text) + MORE_MAX >= LIMIT_DETAIL_MAX)
+        told->more++;
+    else
+        snprintf(told->detail + used, LIMIT_DETAIL_MAX - used, "%s%s", used ? ", " : "", text);
+}
+
+static void told_end(const struct told *told)
+{
+    size_t used = strlen(told->detail);
+
+    if (told->more > 0)
+        snprintf(told->detail + used, LIMIT_DETAIL_MAX - used, MORE_FORMAT, told->more);
 }
 
 /*
@@ -90,41 +128,44 @@ static void detail_add(char *detail, const char *told)
  * refused by the lowest is told.
  */
 static int apply_on_disk(const struct spawn_context *context, int cmd_fd, enum cgroup_limit limit,
-                         struct disk disk, uint64_t value, unsigned depth, char *detail)
+                         struct disk disk, uint64_t value, unsigned depth, struct told *told)
 {
     struct disk_set lower = {.count = 0};
-    char told[LIMIT_DETAIL_MAX];
-    int r = cgroup_limit_apply(cmd_fd, limit, &disk, value, told, sizeof(told));
+    char text[LIMIT_DETAIL_MAX];
+    int r = cgroup_limit_apply(cmd_fd, limit, &disk, value, text, sizeof(text));
 
     if (r < 0 && r != -ENOENT && depth < DEPTH_MAX)
         (void)disk_set_lower(context->sysfs_fd, disk, &lower);
     if (r < 0 && lower.count == 0) {
-        snprintf(detail, LIMIT_DETAIL_MAX, "%s", told);
+        snprintf(told->detail, LIMIT_DETAIL_MAX, "%s", text);
         return r;
     }
     if (r >= 0)
-        detail_add(detail, told);
+        told_add(told, text);
     for (size_t i = 0; i < lower.count; i++) {
-        r = apply_on_disk(context, cmd_fd, limit, lower.disks[i], value, depth + 1, detail);
+        r = apply_on_disk(context, cmd_fd, limit, lower.disks[i], value, depth + 1, told);
         if (r < 0)
             return r;
     }
     return 0;
 }
 
-int disk_limits_apply(const struct spawn_context *context, int cmd_fd, enum cgroup_limit limit,
-                      uint64_t value, char *detail)
+int disk_limits_apply(const struct spawn_context *context, const struct disk_set *disks, int cmd_fd,
+                      enum cgroup_limit limit, uint64_t value, char *detail)
 {
+    struct told told = {.detail = detail};
+
     detail[0] = '\0';
-    for (size_t i = 0; i < context->disks.count; i++) {
-        int r = apply_on_disk(context, cmd_fd, limit, context->disks.disks[i], value, 0, detail);
+    for (size_t i = 0; i < disks->count; i++) {
+        int r = apply_on_disk(context, cmd_fd, limit, disks->disks[i], value, 0, &told);
 
         if (r < 0)
             return r;
     }
-    if (context->disks.unreachable)
-        return refuse_unreachable(context, detail);
-    if (context->disks.count == 0)
+    told_end(&told);
+    if (disks->unreachable)
+        return refuse_unreachable(disks, detail);
+    if (disks->count == 0)
         snprintf(detail, LIMIT_DETAIL_MAX, "no disk is in sight");
     return 0;
 }
@@ -167,17 +208,17 @@ static int weight_write(int job_fd, int cmd_fd, enum cgroup_limit file, uint64_t
     return r < 0 ? r : cgroup_limit_apply(cmd_fd, file, NULL, weight, detail, LIMIT_DETAIL_MAX);
 }
 
-int disk_limits_apply_weight(const struct spawn_context *context, int job_fd, int cmd_fd,
-                             uint64_t weight, char *detail)
+int disk_limits_apply_weight(const struct spawn_context *context, const struct disk_set *disks,
+                             int job_fd, int cmd_fd, uint64_t weight, char *detail)
 {
     bool bfq = false, io_cost = false;
     int r = 0;
 
-    if (context->disks.unreachable)
-        return refuse_unreachable(context, detail);
+    if (disks->unreachable)
+        return refuse_unreachable(disks, detail);
     snprintf(detail, LIMIT_DETAIL_MAX, "no disk is in sight");
-    for (size_t i = 0; i < context->disks.count; i++) {
-        struct disk disk = context->disks.disks[i];
+    for (size_t i = 0; i < disks->count; i++) {
+        struct disk disk = disks->disks[i];
 
         if (disk_has_bfq(context->sysfs_fd, disk)) {
             bfq = true;

@@ -121,6 +121,7 @@ static int apply_in_cgroup(const struct spawn_context *context, const struct job
     enum enforcer enforcer = enforcers[limit].enforcer;
     uint64_t value = spec->limits.value[limit];
     bool has_io = context->controllers & CGROUP_CONTROLLER_IO;
+    const struct disk_set *disks = &context_profile_find(context, spec->profile)->disks;
     int r = 0;
 
     if (enforcer == BY_LEVELS && in_cgroup == CGROUP_LIMIT_CPU_WEIGHT)
@@ -129,9 +130,9 @@ static int apply_in_cgroup(const struct spawn_context *context, const struct job
         return reserve_memory(context, spec->group, cgroups, in_cgroup, value, detail);
 
     if (enforcer == BY_DISKS && has_io)
-        return disk_limits_apply(context, cgroups->cmd, in_cgroup, value, detail);
+        return disk_limits_apply(context, disks, cgroups->cmd, in_cgroup, value, detail);
     if (enforcer == BY_WEIGHT && has_io)
-        return disk_limits_apply_weight(context, cgroups->job, cgroups->cmd, value, detail);
+        return disk_limits_apply_weight(context, disks, cgroups->job, cgroups->cmd, value, detail);
     if (enforcer == BY_SHARE)
         r = cgroup_limit_apply(cgroups->job, in_cgroup, NULL, value, detail, LIMIT_DETAIL_MAX);
     return r < 0 ? r

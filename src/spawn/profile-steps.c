@@ -88,16 +88,16 @@ static void add_covers(struct plan_builder *plan, const struct host_view *view)
                                 });
 }
 
-static void add_binds(struct plan_builder *plan, const struct spawn_profile *given)
+static void add_binds(struct plan_builder *plan, const struct context_profile *used)
 {
-    for (size_t i = 0; i < given->bind_count; i++) {
-        const struct spawn_bind *bind = &given->binds[i];
+    for (size_t i = 0; i < used->given->bind_count; i++) {
+        const struct spawn_bind *bind = &used->given->binds[i];
 
         plan_builder_step(plan,
                           &(struct plan_step){
                               .op = PLAN_BIND,
                               .flags = PLAN_STEP_RECURSIVE | PLAN_STEP_CREATE,
-                              .source = bind->source,
+                              .source = used->sources[i],
                               .target = bind->target,
                               .attributes = bind->writable ? WRITABLE_ATTRIBUTES : HOST_ATTRIBUTES,
                           });
@@ -158,7 +158,7 @@ static void add_row(struct plan_builder *plan, const struct profile_row *row,
         add_job_space(plan, row, from);
         break;
     case PROFILE_BINDS:
-        add_binds(plan, from->used->given);
+        add_binds(plan, from->used);
         break;
     }
 }

@@ -83,8 +83,10 @@ def test_root_that_may_be_written_needs_a_user_and_keeps_what_is_written(agent_w
 
 
 def test_binds_of_the_list_and_of_no_other(agent_with, place, probe):
-    rule = f"bind=ro:{place}/data:/data bind=rw:{place}/shared:/shared user={USER}"
+    os.symlink("data", f"{place}/link")  # followed when the agent starts, and not again
+    rule = f"bind=ro:{place}/link:/data bind=rw:{place}/shared:/shared user={USER}"
     alice = agent_with(rule).client("alice")
+    os.unlink(f"{place}/link")
     assert run(alice, probe, "cat", "/data/file") == ["data/file"]
     assert run(alice, probe, "fill", "/data/new:65536") == ["filled 0: Read-only file system"]
     assert run(alice, probe, "fill", "/shared/new:65536") == ["filled 65536: all"]

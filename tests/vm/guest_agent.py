@@ -24,20 +24,32 @@ CGROUP = "/sys/fs/cgroup/hoist"
 # A class that keeps something for its jobs, in the units of hoist.v1.Limits.
 KEPT = {"memory_low": 48 << 20, "reserve": {"memory": 32 << 20, "cpu": 500}}
 
+# What other surroundings have on disks that no other job sees: directories of the host, and a root of its own.
+WRITER = 950
+BINDS = {"ro": ("/mnt/kept", "/mnt/kept", "/kept"), "rw": ("/srv/link", "/mnt/shared", "/shared")}  # named, is, seen
+TREE = "/mnt/tree"
+PROFILES = {
+    "bound": " ".join(f"bind={mode}:{named}:{seen}" for mode, (named, _, seen) in BINDS.items()),
+    "rooted": f"rootfs={TREE} writable=yes",
+}
+
 HOISTD = {
     "listen": f"0.0.0.0:{AGENT_PORT}",
     "state_dir": STATE,
     "unenforced_limits": "refuse",
-    "classes": {"kept": KEPT},
+    "classes": {"kept": KEPT, **{name: {"profile": name, "profile_for_all": True} for name in PROFILES}},
     "tls": {"cert": f"{ETC}/server.pem", "key": f"{ETC}/server.key", "client_ca": f"{ETC}/client-ca.pem"},
 }
 LAUNCHER = f"""agent_user = {UID}
 agent_group = {UID}
 hide = {STATE}
-"""
+""" + "".join(f"profile = {name} {rule} user={WRITER}\n" for name, rule in PROFILES.items())
 
 START = f"""
 [ -d {STATE} ] || {{ mkdir -m 0700 {STATE}; chown {UID}:{UID} {STATE}; }}
+mkdir -p {TREE}/bin {TREE}/data {" ".join(place for _, place, _ in BINDS.values())}
+cp /bin/busybox {TREE}/bin/sh; ln -sfn sh {TREE}/bin/dd; ln -sfn sh {TREE}/bin/seq
+{"; ".join(f"ln -sfn {place} {named}" for named, place, _ in BINDS.values() if named != place)}
 chown {UID}:{UID} {ETC}/server.key
 setsid /opt/hoist/hoist-launcher --config {ETC}/launcher.conf --hoistd /opt/hoist/hoistd --init /opt/hoist/hoist-init \\
     -- --config {ETC}/hoistd.yaml </dev/null >>{LOG} 2>&1 &

@@ -20,12 +20,11 @@ import recipe
 from harness import BUILD, PATIENCE
 
 MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio_rng", "dm_mod", "dm_crypt", "ecb", "xts",
-           "loop", "overlay"]
+           "loop", "overlay", "raid1", "btrfs"]
 AGENT_PORT = 7443
 PROGRAMS = ("hoist-launcher", "hoistd", "hoist-init", "probe")
-TOOLS = ("crun", "dmsetup", "mke2fs", "strace")
-PARTITION_SIZE = 48 << 20
-PARTITIONS = 2
+TOOLS = ("crun", "dmsetup", "mdadm", "mke2fs", "mkfs.btrfs", "strace")
+PARTITIONS = [size << 20 for size in (48, 48, 48, 128)]  # what mkfs.btrfs needs is more than the others do
 DIRECTORIES = ("dev", "proc", "sys", "run", "tmp", "mnt", "bin", "etc", "opt/hoist", "srv", "var/lib", "var/log",
                "var/tmp")
 DATA_SIZE = 16 << 20
@@ -86,17 +85,17 @@ def mkfs():
 
 
 def make_data_disk(work, name):
-    """A disk with partitions by a table of MS-DOS; the first holds an ext4 file system."""
-    start, sectors = 1 << 11, PARTITION_SIZE >> 9
-    entries = [struct.pack("<B3sB3sII", 0, bytes(3), 0x83, bytes(3), start + i * sectors, sectors)
-               for i in range(PARTITIONS)]
+    """A disk with four partitions by a table of MS-DOS; the first holds an ext4 file system."""
+    start = 1 << 20
+    entries = [struct.pack("<B3sB3sII", 0, bytes(3), 0x83, bytes(3), start + sum(PARTITIONS[:i]) >> 9, size >> 9)
+               for i, size in enumerate(PARTITIONS)]
     with open(f"{work}/partition", "wb") as file:
-        file.truncate(PARTITION_SIZE)
+        file.truncate(PARTITIONS[0])
     subprocess.run([mkfs(), "-q", "-E", "lazy_itable_init=1,root_owner=0:0", f"{work}/partition"], check=True)
     with open(f"{work}/{name}", "wb") as disk, open(f"{work}/partition", "rb") as partition:
-        disk.truncate((start << 9) + PARTITIONS * PARTITION_SIZE)
-        disk.write(bytes(446) + b"".join(entries) + bytes(16 * (4 - PARTITIONS)) + b"\x55\xaa")
-        disk.seek(start << 9)
+        disk.truncate(start + sum(PARTITIONS))
+        disk.write(bytes(446) + b"".join(entries) + b"\x55\xaa")
+        disk.seek(start)
         shutil.copyfileobj(partition, disk)
     os.unlink(f"{work}/partition")
     return f"{work}/{name}"

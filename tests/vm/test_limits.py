@@ -3,7 +3,7 @@
 
 import pytest
 
-from guest_agent import CGROUP
+from guest_agent import CGROUP, PROFILES
 from harness.api import amounts, ending, refused
 
 MIB = 1 << 20
@@ -42,8 +42,8 @@ def test_agent_says_that_all_are_enforceable(alice):
 
 
 def test_jobs_of_every_class_start_though_unenforced_limits_are_refused(alice, probe):
-    classes = [each.name for each in alice.agent.GetInfo().classes]
-    assert {"default", "small", "medium", "large", "telehandler"} <= set(classes)
+    classes = {"default", "small", "medium", "large", "telehandler", "kept"}
+    assert {each.name for each in alice.agent.GetInfo().classes} == classes | set(PROFILES)
     for name in classes:
         job = alice.run(probe, "exit", "0", job_class=name)
         assert ending(job) == ("SUCCEEDED", "EXITED", 0, 0)

@@ -51,6 +51,7 @@ static const char *const files[] = {
 struct scene {
     char path[32];
     struct spawn_context context;
+    struct disk_set disks;
 };
 
 static void file_make(int dir_fd, const char *line)
@@ -81,8 +82,8 @@ static int setup(void **state)
     assert_non_null(mkdtemp(scene.path));
     scene.context = (struct spawn_context){
         .sysfs_fd = open(scene.path, O_PATH | O_DIRECTORY | O_CLOEXEC),
-        .disks = {.disks = {{253, 1}}, .count = 1},
     };
+    scene.disks = (struct disk_set){.disks = {{253, 1}}, .count = 1};
     for (size_t i = 0; i < ARRAY_SIZE(files); i++)
         file_make(scene.context.sysfs_fd, files[i]);
     *state = &scene;
@@ -99,14 +100,16 @@ static int teardown(void **state)
     return system(command); /* NOLINT(cert-env33-c): a path of our own */
 }
 
-static void applies(const struct spawn_context *context, unsigned major, int code, int wanted,
+static void applies(const struct scene *scene, unsigned major, int code, int wanted,
                     const char *first, const char *other)
 {
     char detail[LIMIT_DETAIL_MAX];
 
     refused_major = major;
     refused_code = code;
-    assert_int_equal(disk_limits_apply(context, 3, CGROUP_LIMIT_IO_READ_BPS, 7, detail), wanted);
+    assert_int_equal(
+        disk_limits_apply(&scene->context, &scene->disks, 3, CGROUP_LIMIT_IO_READ_BPS, 7, detail),
+        wanted);
     if (strcmp(detail, first) != 0)
         assert_string_equal(detail, other);
 }
@@ -115,18 +118,34 @@ static void test_disk_limits_apply_takes_the_topmost_that_is_taken(void **state)
 {
     const struct scene *scene = *state;
 
-    applies(&scene->context, 0, 0, 0, "253:1", "");
-    applies(&scene->context, 253, -EINVAL, 0, "8:0, 8:16", "8:16, 8:0");
+    applies(scene, 0, 0, 0, "253:1", "");
+    applies(scene, 253, -EINVAL, 0, "8:0, 8:16", "8:16, 8:0");
 }
 
 static void test_disk_limits_apply_tells_what_the_lowest_say(void **state)
 {
     struct scene *scene = *state;
 
-    scene->context.disks.disks[0] = (struct disk){8, 0};
-    applies(&scene->context, 8, -ENODEV, -ENODEV, "no 8:0", "");
-    scene->context.disks.disks[0] = (struct disk){253, 1};
-    applies(&scene->context, 253, -ENOENT, -ENOENT, "no 253:1", ""); /* there is no io.max */
+    scene->disks.disks[0] = (struct disk){8, 0};
+    applies(scene, 8, -ENODEV, -ENODEV, "no 8:0", "");
+    scene->disks.disks[0] = (struct disk){253, 1};
+    applies(scene, 253, -ENOENT, -ENOENT, "no 253:1", ""); /* there is no io.max */
+}
+
+static void test_disk_limits_apply_counts_what_it_has_no_room_to_tell(void **state)
+{
+    struct scene *scene = *state;
+    char detail[LIMIT_DETAIL_MAX];
+
+    refused_major = 0;
+    scene->disks.count = DISKS_MAX;
+    for (unsigned i = 0; i < DISKS_MAX; i++)
+        scene->disks.disks[i] = (struct disk){259, 100 + i};
+    assert_int_equal(
+        disk_limits_apply(&scene->context, &scene->disks, 3, CGROUP_LIMIT_IO_READ_BPS, 7, detail),
+        0);
+    assert_non_null(strstr(detail, "259:100, 259:101, "));
+    assert_non_null(strstr(detail, ", and on 49 more"));
 }
 
 int main(void)
@@ -136,6 +155,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_disk_limits_apply_tells_what_the_lowest_say, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_disk_limits_apply_counts_what_it_has_no_room_to_tell,
+                                        setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
