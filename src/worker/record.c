@@ -102,15 +102,68 @@ static void put_answered(struct store_reply *reply, void *userdata)
     job_advance(job);
 }
 
-int job_record_put(struct job *job)
+static int put(struct job *job, store_done_fn *done)
 {
     _cleanup_(record_draft_done) struct record_draft record = {.record = {.owner = NULL}};
     int r = draft(job, &record);
 
     if (r == 0)
-        r = store_thread_put(job->worker->store, &record.record, put_answered, job);
+        r = store_thread_put(job->worker->store, &record.record, done, job);
     if (r == 0)
         job->pending++;
+    return r;
+}
+
+int job_record_put(struct job *job)
+{
+    return put(job, put_answered);
+}
+
+/* --- of a job that was found without one --------------------------------------------------------
+ */
+
+#define FOUND_RETRY (100 * USEC_PER_MSEC)
+
+static void found_put_answered(struct store_reply *reply, void *userdata);
+
+static int found_put_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct job *job = userdata;
+
+    (void)source, (void)usec;
+    source_drop(&job->record_timer);
+    if (put(job, found_put_answered) < 0)
+        (void)job_arm(job, &job->record_timer, clock_boot() + FOUND_RETRY, found_put_again);
+    return 0;
+}
+
+/* Another record stands in its way: waiting won't mend that. */
+static bool is_final(int code)
+{
+    return code == 0 || code == -EEXIST || code == -EALREADY;
+}
+
+static void found_put_answered(struct store_reply *reply, void *userdata)
+{
+    struct job *job = userdata;
+    struct worker *worker = job->worker;
+
+    if (worker->closing || is_final(reply->code)) {
+        put_answered(reply, job);
+        if (!worker->closing)
+            recovery_step(worker);
+        return;
+    }
+    job->pending--;
+    recovery_tell_shortage(worker, &reply->error);
+    (void)job_arm(job, &job->record_timer, clock_boot() + FOUND_RETRY, found_put_again);
+}
+
+int job_record_put_found(struct job *job)
+{
+    int r = put(job, found_put_answered);
+
+    job->worker->recovering += r == 0;
     return r;
 }
 

@@ -165,7 +165,7 @@ static void resume_job(struct job *job)
     if (job->outcome.state == HOIST_STATE_STARTING) {
         job->start.pending = true;
         job->start.spawn_answered = true;
-        job->start.put_answered = job->recorded;
+        job->start.put_answered |= job->recorded;
     } else if (job->stop_wanted) {
         job_send_stop(job);
     }
@@ -285,7 +285,7 @@ static int enter(struct worker *worker, struct specification *specification,
     job->recorded = recorded;
     r = look_at_job(job);
     if (r == 0 && !recorded)
-        r = job_record_put(job);
+        r = job_record_put_found(job);
     if (r < 0) {
         job_free(job);
         return r;
@@ -351,16 +351,24 @@ static int recover_next(struct worker *worker)
                                    false);
 }
 
+void recovery_tell_shortage(struct worker *worker, const struct error *why)
+{
+    struct error err;
+
+    if (worker->recovery.told)
+        return;
+    worker->recovery.told = true;
+    error_set(&err, why->code, "jobs can't be found again yet, and are waited for: %s", why->text);
+    worker_tell_trouble(worker, NULL, &err);
+}
+
 static void wait_for_room(struct worker *worker, int code)
 {
     struct recovery *recovery = &worker->recovery;
-    struct error err;
+    struct error why;
 
-    error_set(&err, code, "jobs can't be found again yet, and are waited for: %s",
-              strerrordesc_np(-code));
-    if (!recovery->told)
-        worker_tell_trouble(worker, NULL, &err);
-    recovery->told = true;
+    error_set(&why, code, "%s", strerrordesc_np(-code));
+    recovery_tell_shortage(worker, &why);
     (void)sd_event_source_set_time_relative(recovery->again, SHORTAGE_PAUSE);
     (void)sd_event_source_set_enabled(recovery->again, SD_EVENT_ONESHOT);
 }

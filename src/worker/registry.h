@@ -81,7 +81,7 @@ struct worker {
     size_t kept;                  /* ended, in the store */
     bool recovered;               /* operations are allowed */
     bool closing;                 /* answers are dropped */
-    unsigned recovering;          /* questions to the spawner before `ready` */
+    unsigned recovering;          /* questions to spawner, disk and store before `ready` */
     struct recovery recovery;
     struct worker_operation *ready_operation;
     /* leftovers.c */
@@ -207,6 +207,9 @@ void source_drop(sd_event_source **source);
 
 /* Asks the store to add the job's record; the answer goes to job->start and job_advance(). */
 int job_record_put(struct job *job);
+/* The same for a job that recovery has found without one: tried until there is room, since what
+ * runs is not ended for want of it; counts among worker->recovering. */
+int job_record_put_found(struct job *job);
 /* Asks it to rewrite the record; `done` gets the job. */
 int job_record_update(struct job *job, store_done_fn *done);
 /* The store has let go of the record of a job that had ended. */
@@ -290,6 +293,8 @@ void recovery_begin(struct worker *worker, struct worker_operation *ready);
 /* Frees what was read. */
 void recovery_done(struct worker *worker);
 
+/* Tells once why jobs can't be found again yet. */
+void recovery_tell_shortage(struct worker *worker, const struct error *why);
 /* One of the worker->recovering questions has its answer; behind the last one comes `ready`. */
 void recovery_step(struct worker *worker);
 

@@ -34,9 +34,9 @@ def injected(pid, *inject, path=None, children=True, end=signal.SIGINT):
 
 
 @contextlib.contextmanager
-def small_disk(agent, size, kind="tmpfs"):
-    """The jobs' directories lie on a file system of their own of so many bytes; yields its path."""
-    path = f"{agent.dir}/state/jobs"
+def small_disk(agent, size, kind="tmpfs", place="state/jobs"):
+    """The jobs' directories, or `state` with the records too, lie on a file system of so many bytes; yields its path."""
+    path = f"{agent.dir}/{place}"
     owner = os.stat(f"{agent.dir}/state").st_uid
     with hoistd_away(agent):
         subprocess.run(["mount", "-t", kind, "-o", f"size={size},mode=0700", "small", path], check=True)

@@ -3,6 +3,7 @@
 
 import contextlib
 import functools
+import glob
 import os
 import shutil
 import signal
@@ -227,7 +228,8 @@ def test_a_job_without_a_record_is_adopted_and_one_without_its_job_is_lost(own, 
             os.makedirs(f"{traces.cgroup_root(own)}/p-nobody/{orphan}/{leaf}")
         os.mkdir(f"{own.dir}/state/jobs/{orphan}")
     client = own.client("alice")
-    found = client.await_state("kept", "RUNNING")  # STARTING until it has a record again
+    found = client.jobs.GetJob(name="kept")
+    assert word("JobState", found.state) == "RUNNING"
     assert (found.name, found.pid) == (adopted.name, adopted.pid)
     waiting.path_gone(f"{traces.cgroup_root(own)}/p-nobody")
     waiting.path_gone(f"{own.dir}/state/jobs/{orphan}")
@@ -470,6 +472,38 @@ def test_a_journal_that_is_cut_short_loses_no_running_job(own, alice, probe):
     client.jobs.SignalJob(name=job.name, signal="USR1")
     assert ending(client.wait(job)) == ("FAILED", "EXITED", 5, 0)
     client.jobs.DeleteJob(name=job.name)
+
+
+def fill(disk):
+    with contextlib.suppress(OSError), open(f"{disk}/filler", "wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(4096))
+
+
+@pytest.mark.parametrize("records_are_gone", [False, True])
+def test_a_disk_that_is_full_at_the_start_ends_no_job(own, probe, records_are_gone):
+    """With its records the agent serves, and refuses starts alone; without it says why it doesn't, until there is room."""
+    with faults.small_disk(own, "8m", place="state") as disk:
+        client = own.client("alice")
+        jobs = [ready(client, client.start(probe, "out", "ready", ",", "await", "10", ",", "exit", "6")) for _ in range(2)]
+        start = os.path.getsize(own.log_path)
+        with records.hoistd_away(own):
+            for path in glob.glob(f"{disk}/jobs.db*") if records_are_gone else []:
+                os.unlink(path)
+            fill(disk)
+        if records_are_gone:
+            own.wait_log("the disk is full", start=start)
+            os.unlink(f"{disk}/filler")
+        client = own.client("alice")
+        assert [client.jobs.GetJob(name=job.name).pid for job in jobs] == [job.pid for job in jobs]
+        if not records_are_gone:
+            with refused("RESOURCE_EXHAUSTED"):
+                client.start("true")
+            os.unlink(f"{disk}/filler")
+        for job in jobs:
+            client.jobs.SignalJob(name=job.name, signal="USR1")
+            assert ending(client.wait(job)) == ("FAILED", "EXITED", 6, 0)
+            assert client.output(job).data == b"ready\ngot signal 10\n"
 
 
 def test_hoistd_ends_when_its_launcher_says_nothing(own):

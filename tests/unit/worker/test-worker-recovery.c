@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "fixture.h"
+#include "store/store-memory.h"
 #include "store/store-sqlite.h"
 #include "worker/job-dir.h"
 
@@ -527,6 +528,26 @@ static void test_records_that_are_gone_are_told(void **state)
     job_info_free(job);
 }
 
+/* It runs, and goes on running, until its record can be written; by then the worker is ready. */
+static void test_job_without_a_record_waits_for_room_on_the_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX];
+    const struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    fixture_close(fixture);
+    fixture->store = store_open_memory();
+    store_memory_fail(fixture->store, -ENOSPC, 3);
+    fixture_open(fixture);
+    assert_int_equal(fixture->troubles, 1);
+    job = fixture_get(fixture, id);
+    assert_int_equal(job->state, HOIST_STATE_RUNNING);
+    job_info_free(job);
+    assert_true(init->life > 0 && init->grouped);
+    assert_int_equal(fixture->host.spawns, 1);
+}
+
 static void test_uid_of_a_job_found_again_stays_taken(void **state)
 {
     struct fixture *fixture = *state;
@@ -662,6 +683,7 @@ int main(void)
         WITH_FIXTURE(test_cgroup_of_no_job_is_found_while_the_agent_runs),
         WITH_FIXTURE(test_directory_that_could_not_be_removed_goes_later),
         WITH_FIXTURE(test_records_that_are_gone_are_told),
+        WITH_FIXTURE(test_job_without_a_record_waits_for_room_on_the_disk),
         WITH_FIXTURE(test_uid_of_a_job_found_again_stays_taken),
         WITH_FIXTURE(test_second_agent_is_refused_by_pid),
         WITH_FIXTURE(test_state_directory_open_to_others_is_refused),
