@@ -94,6 +94,13 @@ int launcher_answer_hello(struct launcher *launcher, const struct launcher_reque
     return 0;
 }
 
+/* What hoistd can't have meant, or root has to allow first: no honest one asks twice. */
+static int refused(struct launcher *launcher, const char *message, const struct error *why)
+{
+    refusal_log_add(&launcher->refusals, LOG_LEVEL_WARNING, message, NULL, NULL, why, clock_boot());
+    return why->code;
+}
+
 /* --- Listen, Ready --------------------------------------------------------------------------- */
 
 int launcher_answer_listen(struct launcher *launcher, const struct launcher_request *request,
@@ -106,6 +113,8 @@ int launcher_answer_listen(struct launcher *launcher, const struct launcher_requ
     (void)fds;
     r = listeners_open(&launcher->listeners, launcher->config->listen_rules,
                        launcher->config->listen_rule_count, &request->listen, &listener, err);
+    if (r == -EACCES)
+        return refused(launcher, "refused an address", err);
     if (r < 0)
         return r;
     fd = fd_duplicate(listener->fd);
@@ -127,7 +136,7 @@ int launcher_answer_ready(struct launcher *launcher, const struct launcher_reque
     (void)ret_fds;
     r = lifeline_take(&launcher->lifeline, fds, launcher->config->agent_uid, err);
     if (r < 0)
-        return r;
+        return refused(launcher, "refused a lifeline", err);
     listeners_close_unwanted(&launcher->listeners);
     log_event(LOG_LEVEL_INFO, "hoistd serves", LOG_TEXT("address", request->ready_address));
     if (!launcher->stopping) {
@@ -142,10 +151,25 @@ int launcher_answer_ready(struct launcher *launcher, const struct launcher_reque
 
 /* hoistd tells its client and logs the call; here only what says that hoistd's own check is amiss
  * is worth a warning. */
-static int job_error(struct launcher *launcher, enum log_level level, const struct error *why,
-                     const char *message, const struct spawn_spec *spec)
+static int refused_job(struct launcher *launcher, const struct error *why, const char *message,
+                       const struct spawn_spec *spec)
 {
-    refusal_log_add(&launcher->refusals, level, message, spec->group, &spec->id, why, clock_boot());
+    refusal_log_add(&launcher->refusals, LOG_LEVEL_WARNING, message, spec->group, &spec->id, why,
+                    clock_boot());
+    return why->code;
+}
+
+/* Limits that this host can't put into force are told to those who have asked for them. */
+static int failed_job(struct launcher *launcher, const struct error *why,
+                      enum spawn_failure failure, const struct spawn_spec *spec)
+{
+    char id[ID_TEXT_MAX];
+    bool beyond_max_jobs = failure == SPAWN_FAILURE_CGROUP && why->code == -EAGAIN;
+
+    if (failure == SPAWN_FAILURE_REFUSED || beyond_max_jobs)
+        return refused_job(launcher, why, "refused a job", spec);
+    log_event(LOG_LEVEL_DEBUG, "can't start a job", LOG_TEXT("job", id_format(&spec->id, id)),
+              LOG_TEXT("group", spec->group), LOG_TEXT("error", why->text));
     return why->code;
 }
 
@@ -157,7 +181,6 @@ int launcher_answer_spawn(struct launcher *launcher, const struct launcher_reque
     const struct spawn_files files = {fds->fd[0], fds->fd[1], fds->fd[2]};
     enum spawn_failure failure = SPAWN_FAILURE_REFUSED;
     struct spawn_result result = SPAWN_RESULT_NULL;
-    char id[ID_TEXT_MAX];
     int r;
 
     answer->failure.spawn = SPAWN_FAILURE_UNAVAILABLE;
@@ -166,19 +189,16 @@ int launcher_answer_spawn(struct launcher *launcher, const struct launcher_reque
     answer->failure.spawn = SPAWN_FAILURE_REFUSED;
     r = ceilings_check(launcher->config, spec, err);
     if (r < 0)
-        return job_error(launcher, LOG_LEVEL_WARNING, err, "refused a job above the ceilings",
-                         spec);
+        return refused_job(launcher, err, "refused a job above the ceilings", spec);
     r = job_files_check(&files, launcher->config->agent_uid, err);
     if (r < 0)
-        return job_error(launcher, LOG_LEVEL_WARNING, err, "refused the files of a job", spec);
+        return refused_job(launcher, err, "refused the files of a job", spec);
     spawn_context_set_lifeline(launcher->spawn, launcher->lifeline.watch);
     r = spawn_job(launcher->spawn, spec, &files, &result, &failure, err);
     if (r < 0) {
         answer->failure.spawn = failure;
         answer->failure.refused = result.limits.refused;
-        log_event(LOG_LEVEL_DEBUG, "can't start a job", LOG_TEXT("job", id_format(&spec->id, id)),
-                  LOG_TEXT("group", spec->group), LOG_TEXT("error", err->text));
-        return r;
+        return failed_job(launcher, err, failure, spec);
     }
     ret_fds->fd[ret_fds->count++] = TAKE_FD(result.pidfd);
     answer->type = LAUNCHER_ANSWER_SPAWN;

@@ -38,6 +38,6 @@ void refusal_log_add(struct refusal_log *log, enum log_level level, const char *
         return;
     }
     log->lines++;
-    log_event(level, message, LOG_TEXT("job", id_format(id, text)), LOG_TEXT("group", group),
-              LOG_TEXT("error", why->text));
+    log_event(level, message, LOG_TEXT("job", id ? id_format(id, text) : NULL),
+              LOG_TEXT("group", group), LOG_TEXT("error", why->text));
 }

@@ -27,7 +27,7 @@ struct refusal_log {
     uint64_t suppressed;
 };
 
-/* One refusal about the job `id` of `group`, or none of it. */
+/* One refusal about the job `id` of `group` (both NULL: about none), or none of it. */
 void refusal_log_add(struct refusal_log *log, enum log_level level, const char *message,
                      const char *group, const struct id *id, const struct error *why, usec_t now);
 

@@ -158,6 +158,22 @@ static const char *status_text(int status, char *text, size_t room)
     return text;
 }
 
+/*
+ * One that was killed by something other than SIGKILL has crashed, or made a system call that it
+ * never makes: then somebody else speaks for it.
+ */
+static void init_reaped(struct supervisor *supervisor, pid_t pid, int status, usec_t now)
+{
+    struct error why;
+    char text[64];
+
+    if (!WIFSIGNALED(status) || WTERMSIG(status) == SIGKILL)
+        return;
+    error_set(&why, -ECHILD, "pid %d %s", (int)pid, status_text(status, text, sizeof(text)));
+    refusal_log_add(&supervisor->launcher->refusals, LOG_LEVEL_WARNING,
+                    "a hoist-init has not ended by itself: its job is LOST", NULL, NULL, &why, now);
+}
+
 void supervisor_reaped(struct supervisor *supervisor, pid_t pid, int status, usec_t now)
 {
     bool stopping = supervisor->state == SUPERVISOR_STOPPING;
@@ -165,7 +181,7 @@ void supervisor_reaped(struct supervisor *supervisor, pid_t pid, int status, use
     char text[64];
 
     if (pid != supervisor->hoistd.pid || pid == 0)
-        return;
+        return init_reaped(supervisor, pid, status, now);
     pidref_done(&supervisor->hoistd);
     supervisor->hoistd = PIDREF_NULL;
     connection_done(&supervisor->connection);

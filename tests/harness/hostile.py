@@ -179,7 +179,7 @@ class HostileHoistd:
 
     def spawn(self, uid, files=None, **fields):
         """The answer to Spawn. `files` are functions that make descriptors: data=, index=, state=."""
-        job = uuid.uuid4().bytes
+        job = fields.get("job") or uuid.uuid4().bytes
         fds = self.files(job, **(files or {}))
         values = {"job": job, "group": b"p-alice", "argv": [b"/bin/true"], "uid": uid, "stop_signal": 15,
                   "warn_unenforced": True, **fields}

@@ -76,6 +76,7 @@ def test_no_network_of_the_host(hostile):
     hoistd = hostile()
     uid = hoistd.serve().job_uid_min
     assert refused(hoistd.spawn(uid, network=HOST_NETWORK), "network_host")
+    hoistd.log(b"refused a job above the ceilings")
 
 
 def test_no_limit_above_its_ceiling(hostile):
@@ -92,6 +93,7 @@ def test_no_more_jobs_than_max_jobs(hostile):
     assert hoistd.spawn(uid).WhichOneof("answer") == "spawn"
     answer = hoistd.spawn(uid, group=b"p-bob")
     assert answer.failure.code == -errno.EAGAIN and b"cgroup.max.descendants" in answer.failure.sentence
+    hoistd.log(b"refused a job ")
 
 
 def pipe():
@@ -149,6 +151,7 @@ def test_no_lifeline_but_its_own(hostile):
         answer = hoistd.ask(fds, ready={"address": b"127.0.0.1:1"})
         assert answer.failure.code == -errno.EPERM and words in answer.failure.sentence.decode()
     assert hoistd.ask(hoistd.lifeline(), ready={"address": b"127.0.0.1:1"}).WhichOneof("answer") == "done"
+    assert hoistd.log(b"hoistd serves").count(b"refused a lifeline") == 4
 
 
 def spawn_request(**fields):
@@ -201,10 +204,43 @@ def test_another_version_is_told_in_words(hostile):
     hoistd.serve()
 
 
-def test_nothing_before_hello(hostile):
-    hoistd = hostile()
+JOB = {"group": b"p-alice", "job": bytes(15) + b"x"}
+OUT_OF_TURN = {
+    "before Hello": [{"listen": {"host": b"127.0.0.1", "port": 0}}, {"ready": {"address": b"x"}}, spawn_request(),
+                     {"kill": JOB}, {"remove": JOB}, {"list_groups": {}}, {"find": {"job": JOB}}, {"list_tasks": JOB}],
+    "before Ready": [{"hello": {"protocol": 1}}, spawn_request()],
+}
+
+
+@pytest.mark.parametrize("when, at", [(when, at) for when, requests in OUT_OF_TURN.items()
+                                      for at in range(len(requests))])
+def test_each_request_out_of_turn_ends_it(hostile, when, at):
+    """Those while it serves are among the breaches above."""
+    hoistd, request = hostile(), OUT_OF_TURN[when][at]
+    if when == "before Ready":
+        hoistd.hello()
+    fds = hoistd.files(bytes(16)) if "spawn" in request else hoistd.lifeline() if "ready" in request else []
     with pytest.raises(Ended):
-        hoistd.ask(list_groups={})
+        hoistd.ask(fds, **request)
+    hoistd.log(b"broke the protocol: killing it")
+    for fd in fds:
+        os.close(fd)
+
+
+def test_no_process_but_a_hoist_init_of_jobs(hostile):
+    """By pid and start time together, which hoistd must know; by the job's cgroup who is in it."""
+    hoistd = hostile()
+    uid, job = hoistd.serve().job_uid_min, os.urandom(16)
+    started = hoistd.spawn(uid, job=job, argv=[b"/bin/sleep", b"600"]).spawn
+    name = {"group": b"p-alice", "job": job}
+    for known in ({}, {"pid": started.pid, "start_time": started.start_time}):
+        found = hoistd.ask(find={"job": name, **known}).find
+        assert (found.pid, found.start_time) == (started.pid, started.start_time)
+    for unknown in ({"pid": os.getpid(), "start_time": 1}, {"pid": hoistd.launcher.pid}):
+        assert hoistd.ask(find={"job": name, **unknown}).failure.code == -errno.ESRCH
+    assert hoistd.ask(find={"job": JOB}).failure.code == -errno.ENOENT
+    assert hoistd.ask(list_tasks=name).WhichOneof("answer") == "list_tasks"
+    assert hoistd.ask(list_tasks=JOB).failure.code == -errno.ENOENT
 
 
 @pytest.mark.parametrize("packet", [b"\xff" * 64, b"", bytes(200 * 1024)], ids=["nonsense", "empty", "long"])
@@ -243,4 +279,5 @@ def test_no_address_but_those_allowed(hostile):
     hoistd = hostile("--listen-allow", "127.0.0.1:*")
     hoistd.hello()
     assert hoistd.ask(listen={"host": b"0.0.0.0", "port": 0}).failure.code == -errno.EACCES
+    hoistd.log(b"refused an address")
     assert hoistd.ask(listen={"host": b"127.0.0.1", "port": 0}).listen.port > 0

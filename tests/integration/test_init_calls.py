@@ -51,6 +51,8 @@ def test_a_call_that_it_never_makes_is_its_end_and_the_job_is_lost(agent, alice,
     output = alice.output(job)
     assert output.data == b"before\n" and output.summary.complete
     traces.assert_gone(agent, job)
+    if call == "open":  # such lines are twenty a minute at most
+        agent.wait_log(f'its job is LOST error="pid {job.pid} was killed by SIGSYS"')
 
 
 def test_a_call_that_it_makes_is_answered(job):

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from guest_agent import CGROUP, KEPT
-from harness.api import amounts, ending
+from harness.api import amounts, ending, refused
 
 MIB = 1 << 20
 MEMORY, LOW, CPU = KEPT["reserve"]["memory"], KEPT["memory_low"], KEPT["reserve"]["cpu"]
@@ -70,6 +70,14 @@ def test_launcher_makes_the_sums_anew_when_it_starts(alice, agent, machine, kept
     agent.start()
     assert levels(machine, agent, kept, "memory.min") == [MEMORY] * 4
     assert levels(machine, agent, kept, "cpu.weight")[2] == weight(machine, CPU)
+
+
+def test_launcher_adds_up_for_itself(alice, machine, kept):
+    """hoistd adds up before it asks; one that was taken over would not."""
+    machine.sh(f"echo {1 << 50} >{CGROUP}/memory.min")
+    with refused("FAILED_PRECONDITION", "LIMIT_NOT_ENFORCEABLE") as refusal:
+        alice.start("/bin/true", job_class="kept")
+    assert f"memory.min of all jobs would be {(1 << 50) + MEMORY}, they may have " in refusal.message
 
 
 @contextlib.contextmanager
