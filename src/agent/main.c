@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sysexits.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
@@ -508,7 +507,7 @@ int main(int argc, char **argv)
 
     if (config_load(argc, argv, &program.agent.config, &request, &err) < 0) {
         fprintf(stderr, "hoistd: %s\n", err.text);
-        return EX_CONFIG;
+        return error_exit_status(&err);
     }
     if (request != CONFIG_SERVE) {
         status = program_tell(&program.agent.config, request);
@@ -520,14 +519,14 @@ int main(int argc, char **argv)
     if (confine_self(&err) < 0 || program_configure(&program, &err) < 0) {
         log_error("%s", err.text);
         program_done(&program);
-        return EX_CONFIG;
+        return error_exit_status(&err);
     }
     program.agent.start_time = clock_wall();
     if (gethostname(program.agent.host, sizeof(program.agent.host) - 1) < 0)
         program.agent.host[0] = 0;
     if (program_start(&program, &err) < 0) {
         log_error("%s", err.text);
-        status = program.unusable ? EX_CONFIG : EXIT_FAILURE;
+        status = program.unusable ? error_exit_status(&err) : EXIT_FAILURE;
     } else {
         status = sd_event_loop(program.agent.event);
     }

@@ -229,7 +229,7 @@ static int act(enum options_request request, struct launcher *launcher, int sign
         r = config_resolve(config, err);
         if (r < 0) {
             log_error("%s", err->text);
-            return HOISTD_EXIT_CONFIG;
+            return error_exit_status(err);
         }
         return serve(launcher, signalfd, err);
     }
@@ -248,7 +248,7 @@ static int start(struct launcher *launcher, struct error *err)
     if (r < 0) {
         /* Said to whoever typed it, not to the log. */
         dprintf(STDERR_FILENO, PROGRAM ": %s\n", err->text);
-        return HOISTD_EXIT_CONFIG;
+        return error_exit_status(err);
     }
     r = setup_process(err);
     if (r >= 0)

@@ -218,6 +218,17 @@ def test_an_agent_that_is_short_of_descriptors_waits_for_its_jobs(own, alice, pr
         assert ending(client.wait(job)) == ("FAILED", "EXITED", 6, 0)
 
 
+def test_a_hoistd_that_lacks_what_it_needs_to_start_is_started_again(own, alice):
+    """What is short is no mistake in its configuration, for which the launcher would give up.
+
+    The first two of these calls are made before it is executed.
+    """
+    with faults.injected(own.launcher_pid, "setresuid:error=EAGAIN:when=3", end=signal.SIGKILL):
+        own.kill_hoistd()
+        own.wait_log("can't become user")
+    assert ending(alice.run("true")) == ("SUCCEEDED", "EXITED", 0, 0)
+
+
 def test_a_job_without_a_record_is_adopted_and_one_without_its_job_is_lost(own, alice, probe):
     waits = ["out", "ready", ",", "await", "10", ","]
     adopted = ready(alice, alice.start(probe, *waits, "exit", "5", display_name="kept"))

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include <cmocka.h>
 
@@ -35,11 +37,24 @@ static void test_error_prefix_keeps_code_and_cuts_what_is_too_long(void **unused
     assert_memory_equal(err.text, "file 7: aaa", 11);
 }
 
+static void test_shortage_is_no_mistake_of_whoever_configured(void **unused)
+{
+    const struct error shortage = {.code = -EAGAIN}, mistake = {.code = -EINVAL};
+
+    (void)unused;
+    assert_true(error_is_shortage(-EMFILE));
+    assert_false(error_is_shortage(-ESRCH));
+    assert_false(error_is_shortage(0));
+    assert_int_equal(error_exit_status(&shortage), EXIT_FAILURE);
+    assert_int_equal(error_exit_status(&mistake), EX_CONFIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_error_set_fills_and_returns_the_code),
         cmocka_unit_test(test_error_prefix_keeps_code_and_cuts_what_is_too_long),
+        cmocka_unit_test(test_shortage_is_no_mistake_of_whoever_configured),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
