@@ -57,6 +57,8 @@ def installed():
 def files(pki):
     found = {**guest_agent.files(pki), **installed()}
     found[f"{guest_agent.ETC}/launcher.conf"] = (0o644, f"hide = {guest_agent.STATE}\n".encode())
+    hoistd = {**guest_agent.HOISTD, "classes": {"kept": guest_agent.KEPT}}
+    found[f"{guest_agent.ETC}/hoistd.yaml"] = (0o644, json.dumps(hoistd).encode())
     found |= {f"/etc/systemd/system/{name}": (0o644, text.encode()) for name, text in UNITS.items()}
     found["/etc/machine-id"] = (0o444, b"0123456789abcdef0123456789abcdef\n")
     found["/etc/passwd"] = (0o644, b"root:x:0:0:root:/:/bin/sh\n")
