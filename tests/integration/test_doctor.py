@@ -39,15 +39,16 @@ class Host:
         with open(f"{self.place}/{name}", "w") as file:
             file.write(text)
 
-    def doctor(self, *flags):
-        return subprocess.run([f"{BUILD}/hoist", "doctor", *flags, "--", "--config", f"{self.place}/hoistd.yaml"],
+    def doctor(self, *flags, within=()):
+        return subprocess.run([*within, f"{BUILD}/hoist", "doctor", *flags, "--", "--config", f"{self.place}/hoistd.yaml"],
                               text=True, capture_output=True, timeout=PATIENCE,
                               env={**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}",
                                    "HOIST_LAUNCHER": f"{BUILD}/hoist-launcher",
                                    "HOIST_LAUNCHER_CONFIG": f"{self.place}/launcher.conf"})
 
-    def checks(self):
-        return {check["name"]: check for check in json.loads(self.doctor("-o", "json").stdout)["checks"]}
+    def checks(self, within=()):
+        told = json.loads(self.doctor("-o", "json", within=within).stdout)
+        return {check["name"]: check for check in told["checks"]}
 
 
 @pytest.fixture
@@ -93,6 +94,45 @@ def test_what_it_says_mends_it(host):
     assert before["result"] == "failed" and "mode 0755" in before["text"]
     subprocess.run(before["mend"], shell=True, check=True, timeout=PATIENCE)
     assert host.checks()["state-directory"]["result"] == "ok"
+
+
+NUMBERS = {"user-namespaces": ("user/max_user_namespaces", 0), "namespaces": ("user/max_net_namespaces", 1),
+           "pids": ("kernel/pid_max", 1000), "inotify": ("fs/inotify/max_user_instances", 1)}
+
+
+@pytest.fixture
+def other_kernel(tmp_path):
+    """A command that runs the one behind it where the kernel has these numbers, and no cgroup v2."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount over /proc/sys")
+    os.mkdir(tmp_path / "sysctl.d")
+    script = [f"mount --bind {tmp_path}/sysctl.d /etc/sysctl.d"]
+    for path, value in NUMBERS.values():
+        file = tmp_path / path.replace("/", ".")
+        file.write_text(f"{value}\n")
+        script.append(f"mount --bind {file} /proc/sys/{path}")
+    script += ["while read -r _ at _; do umount $at; done <$0", "echo there", "read _"]
+    with open("/proc/mounts") as file:
+        (tmp_path / "cgroups").write_text("".join(line for line in file if line.split()[2] == "cgroup2"))
+    with subprocess.Popen(["unshare", "--mount", "sh", "-ec", "; ".join(script), f"{tmp_path}/cgroups"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"there\n"
+        yield ["nsenter", f"--mount=/proc/{holder.pid}/ns/mnt"]
+        holder.stdin.close()
+
+
+def test_what_it_says_of_the_kernel_mends_it(host, other_kernel):
+    before = host.checks(other_kernel)
+    for name, (path, value) in NUMBERS.items():
+        assert before[name]["result"] in ("warning", "failed")
+        assert before[name]["text"].startswith(f"/proc/sys/{path} is {value}")
+    assert before["cgroup-mount"]["result"] == "failed"
+    for name in [*NUMBERS, "cgroup-mount"]:
+        subprocess.run([*other_kernel, "sh", "-c", before[name]["mend"]], check=True, capture_output=True,
+                       timeout=PATIENCE)
+    after = host.checks(other_kernel)
+    assert {name: after[name]["result"] for name in NUMBERS} == dict.fromkeys(NUMBERS, "ok")
+    assert after["cgroup-mount"]["result"] != "failed"
 
 
 def test_certificate_that_is_missing_or_about_to_end(host):
