@@ -17,6 +17,14 @@
  * an OOM kill. Then the final state is set and recorded, and who waits is told. A removal that
  * doesn't come to an end doesn't hold up the truth for longer than REMOVE_PATIENCE; it goes on
  * behind it, and until it is through the job's uid stays taken.
+ *
+ * Three facts tell of an end, and where they don't agree:
+ *   exit record, hoist-init lives      the record holds; after EXIT_PATIENCE (watch.c) it is killed
+ *   exit record, something in cgroups  the record holds; what is there is killed, and counted as a
+ *                                      leftover for as long as it doesn't go
+ *   no record, hoist-init is gone      LOST, whatever is left in the cgroups: that is killed
+ *   no record, cmd/ is empty           no end: hoist-init has still to say how it was
+ *   a record of an earlier boot        holds; without one the job is LOST
  */
 
 #define REMOVE_PATIENCE    (1 * USEC_PER_SEC)

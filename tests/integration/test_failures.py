@@ -250,6 +250,36 @@ def test_end_that_cannot_be_recorded_is_told_and_recorded_later(own, alice, prob
     assert ending(own.client("alice").jobs.GetJob(name=job.name)) == ("FAILED", "EXITED", 3, 0)
 
 
+# --- witnesses of an end that don't agree
+
+
+def test_a_record_of_the_end_is_believed_although_hoist_init_does_not_go(own, alice, probe):
+    """It hangs in its last system call: the end is told as it was, and it goes with its cgroup when it can."""
+    job = alice.start(probe, "out", "ready", ",", "await", "10", ",", "exit", "3")
+    alice.await_output(job, b"ready")
+    with faults.injected(job.pid, "exit_group:delay_enter=600s", children=False, end=signal.SIGKILL):
+        alice.jobs.SignalJob(name=job.name, signal="USR1")
+        assert ending(alice.wait(job)) == ("FAILED", "EXITED", 3, 0)
+        assert alice.output(job).data.startswith(b"ready")
+    traces.assert_gone(own, job)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_empty_cgroup_is_no_end_while_hoist_init_has_not_said_so(own, alice, restart):
+    """Nor for another hoistd: what the command ended with is still to be heard."""
+    job = alice.start("sleep", "600")
+    os.kill(job.pid, signal.SIGSTOP)
+    for pid in children_of(job.pid):
+        os.kill(pid, signal.SIGTERM)
+        waiting.process_end(pid)
+    if restart:
+        own.kill_hoistd()
+    client = own.client("alice")
+    assert word("JobState", client.jobs.GetJob(name=job.name).state) == "RUNNING"
+    os.kill(job.pid, signal.SIGCONT)
+    assert ending(client.wait(job)) == ("FAILED", "SIGNALED", None, signal.SIGTERM)
+
+
 # --- the launcher
 
 
