@@ -243,7 +243,7 @@ class Torture:
                     assert response.chunk.offset == len(data), f"{start}: a hole or a repetition in the stream"
                     data += response.chunk.data
                 if response.WhichOneof("kind") == "summary":
-                    whole = not start.stopped and not start.init_harmed and start.attempts == 1
+                    whole = not start.stopped and not start.init_harmed
                 if rng.random() < 0.02:
                     break
         start.see(data, whole)
@@ -407,21 +407,12 @@ class Torture:
         whole = start.whole = told == ("SUCCEEDED" if start.code == 0 else "FAILED", "EXITED", start.code, 0) and \
             start.kind not in ENDLESS and word("Reason", job.reason) == "UNSPECIFIED"
         stopped = told[:2] == ("STOPPED", "STOPPED_BY_USER") and start.stopped
-        lost = told == ("LOST", "LOST", None, 0) and self.may_be_lost(start)
+        lost = told == ("LOST", "LOST", None, 0) and start.init_harmed
         unwritten = start.init_harmed and word("Reason", job.reason) == "OUTPUT_WRITE_FAILED"
         assert whole or stopped or lost or unwritten, f"{start} ended as {told}: {job.error}"
-        try:
-            output = client.output(start.job)
-        except grpc.RpcError as error:
-            # What its first attempt left, which was refused for a record that could not be committed, was being removed
-            # when hoistd was killed.
-            assert lost and start.attempts > 1 and error.code() is grpc.StatusCode.DATA_LOSS, f"{start}: {error}"
-            return
+        output = client.output(start.job)
         start.see(output.data, whole and output.summary.complete)
         assert output.summary.complete or unwritten, f"{start}: its output is not complete"
-
-    def may_be_lost(self, start):
-        return start.init_harmed or start.attempts > 1
 
     def check_lists(self, clients):
         """No start became two jobs, and no job is there that nobody had asked for."""

@@ -485,12 +485,6 @@ def test_a_journal_that_is_cut_short_loses_no_running_job(own, alice, probe):
     client.jobs.DeleteJob(name=job.name)
 
 
-def fill(disk):
-    with contextlib.suppress(OSError), open(f"{disk}/filler", "wb", buffering=0) as filler:
-        while True:
-            filler.write(bytes(4096))
-
-
 @pytest.mark.parametrize("records_are_gone", [False, True])
 def test_a_disk_that_is_full_at_the_start_ends_no_job(own, probe, records_are_gone):
     """With its records the agent serves, and refuses starts alone; without it says why it doesn't, until there is room."""
@@ -501,16 +495,16 @@ def test_a_disk_that_is_full_at_the_start_ends_no_job(own, probe, records_are_go
         with records.hoistd_away(own):
             for path in glob.glob(f"{disk}/jobs.db*") if records_are_gone else []:
                 os.unlink(path)
-            fill(disk)
+            ballast = faults.fill(disk)
         if records_are_gone:
             own.wait_log("the disk is full", start=start)
-            os.unlink(f"{disk}/filler")
+            os.unlink(ballast)
         client = own.client("alice")
         assert [client.jobs.GetJob(name=job.name).pid for job in jobs] == [job.pid for job in jobs]
         if not records_are_gone:
             with refused("RESOURCE_EXHAUSTED"):
                 client.start("true")
-            os.unlink(f"{disk}/filler")
+            os.unlink(ballast)
         for job in jobs:
             client.jobs.SignalJob(name=job.name, signal="USR1")
             assert ending(client.wait(job)) == ("FAILED", "EXITED", 6, 0)
