@@ -57,6 +57,10 @@ INIT_FAULTS = ["pwrite64:error=ENOSPC", "pwrite64:error=EIO", "write:error=ENOSP
 START_FAULTS = ["pipe2:error=EMFILE", "pipe2:error=ENFILE", "open_tree:error=ENOMEM", "move_mount:error=ENOMEM",
                 "setresuid:error=EAGAIN", "seccomp:error=ENOMEM", "timerfd_create:error=EMFILE"]
 
+# Of a follower of the command line, which may give up in words, but not crash.
+CLIENT_FAULTS = ["write:error=ENOSPC", "write:error=EIO", "read:error=EIO", "read:error=ENOMEM", "poll:error=ENOMEM"]
+CRASHES = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE)
+
 COUNTERS = "/counters"
 COUNTED_UIDS = 200_000_000  # behind those of tools/dev-agent
 
@@ -277,15 +281,20 @@ class Torture:
         assert (job.name, job.create_time) == (start.job.name, start.job.create_time)
 
     def killed_followers(self, rng):
-        """Followers of the command line, which die by SIGKILL."""
+        """Followers of the command line, which die by SIGKILL, some while their system calls fail."""
         environment = {**os.environ, **self.agent.environment("admin")}
         while not self.is_over():
             starts = self.acknowledged()
             if starts:
                 with subprocess.Popen([HOIST, "logs", "-f", rng.choice(starts).job.name], stdin=subprocess.DEVNULL,
                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as follower:
-                    self.pause(rng, 0.5)
+                    if rng.random() < 0.3:
+                        with contextlib.suppress(waiting.Overdue):  # it is at its end already
+                            self.fail(rng, follower.pid, CLIENT_FAULTS, "client")
+                    else:
+                        self.pause(rng, 0.5)
                     follower.kill()
+                    assert follower.wait() not in CRASHES, f"a follower ended with {follower.returncode}"
             self.pause(rng, 0.3)
 
     # --- blows
