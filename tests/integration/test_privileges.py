@@ -129,6 +129,15 @@ def test_the_command_starts_with_no_signal_blocked_or_ignored(alice):
     assert all(int(status[key], 16) == 0 for key in ("SigBlk", "SigIgn", "SigCgt", "SigPnd", "ShdPnd"))
 
 
+def test_the_command_can_gain_no_capability_by_becoming_root(alice):
+    """Securebits: uid 0 means nothing, a change of ids keeps nothing, and none of that can be changed back."""
+    noroot, no_fixup, keep_caps, no_ambient = 0x1, 0x4, 0x10, 0x40
+    locked = (noroot | no_fixup | keep_caps | no_ambient) << 1
+    pr_get_securebits = 27
+    python = f"import ctypes; print(ctypes.CDLL(None).prctl({pr_get_securebits}, 0, 0, 0, 0))"
+    assert run(alice, "/usr/bin/python3", "-c", python) == [str(noroot | no_ambient | locked)]
+
+
 def test_the_command_is_in_the_cgroup_of_its_limits_and_hoist_init_is_not(agent, job):
     cgroup = traces.cgroup_of(agent, job)
     with open(f"{cgroup}/init/cgroup.procs") as file:

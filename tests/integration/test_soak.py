@@ -21,6 +21,9 @@ LINES = 10_000_000
 CLIENTS = 50
 RUNS = 300
 JOBS = 10_000
+# Of memory, after the first tenth of the jobs: hoistd's database still fills its cache, of 2 MB.
+GROWS = {"hoistd": 2 << 20, "launcher": 1 << 20}
+NAMESPACES = ("mnt:", "pid:", "net:", "ipc:", "uts:", "user:", "cgroup:")
 READERS = 1000
 READER_MEMORY = 64 << 10
 WRITTEN = 900_000_000
@@ -98,13 +101,20 @@ def processes_of_jobs(agent):
     return listed.split()
 
 
+def mounts(pid):
+    with open(f"/proc/{pid}/mountinfo") as file:
+        return len(file.readlines())
+
+
 def test_ten_thousand_short_jobs_leave_nothing(make_agent, probe, record_property):
     agent = make_agent()
+    pids = {"hoistd": agent.hoistd_pid, "launcher": agent.launcher_pid}
     users = [agent.client(name) for name in ("alice", "bob", "admin") for _ in range(4)]
     for user in users:
         user.agent.Ping()  # so that its connection is among what was open before
-    with process.bounded(agent.hoistd_pid, users[0].agent.Ping, grows=64 << 20):
-        begin = time.monotonic()
+    with process.bounded(pids["hoistd"], users[0].agent.Ping, grows=64 << 20), \
+            process.bounded(pids["launcher"], users[0].agent.Ping):
+        begin, mounted = time.monotonic(), [mounts(pid) for pid in pids.values()]
 
         def live(i):
             client = users[i % len(users)]
@@ -113,10 +123,17 @@ def test_ten_thousand_short_jobs_leave_nothing(make_agent, probe, record_propert
             return client, job.name
 
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
-            ended = list(pool.map(live, range(JOBS)))
+            ended = list(pool.map(live, range(JOBS // 10)))
+            early = {name: process.memory(pid) for name, pid in pids.items()}
+            ended += pool.map(live, range(JOBS // 10, JOBS))
         seconds = time.monotonic() - begin
+        grown = {name: process.memory(pid) - early[name] for name, pid in pids.items()}
         assert len({name for _, name in ended}) == JOBS
         assert cgroups_of_jobs(agent) == [] and processes_of_jobs(agent) == []
+        assert [mounts(pid) for pid in pids.values()] == mounted
+        held = [each for pid in pids.values() for each in traces.descriptors(pid) if each.startswith(NAMESPACES)]
+        assert len(held) <= 1, "one root that is made ahead (a mount namespace), and no job's namespaces"
+        assert process.is_sanitized() or all(grown[name] <= GROWS[name] for name in pids), grown
 
         info = users[0].agent.GetInfo()
         assert (info.jobs_running, info.jobs_kept) == (0, JOBS)
@@ -128,6 +145,8 @@ def test_ten_thousand_short_jobs_leave_nothing(make_agent, probe, record_propert
     record_property("seconds", f"{seconds:.0f}")
     record_property("jobs/s", f"{JOBS / seconds:.0f}")
     record_property("hoistd's most memory", f"{process.memory(agent.hoistd_pid, 'VmHWM') >> 20} MiB")
+    record_property("more after 10,000 than after 1,000",
+                    ", ".join(f"{name} {more >> 10} KiB" for name, more in grown.items()))
 
 
 # Says "up"; after SIGUSR1 writes so much that every reader's way is full; after another one writes, and tells on stderr
