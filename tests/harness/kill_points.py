@@ -57,6 +57,3 @@ class KillPoints(torture.Torture):
         client = self.agent.client("admin")
         client.agent.Ping()
         client.close()
-
-    def may_be_lost(self, start):
-        return False
