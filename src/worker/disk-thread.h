@@ -9,8 +9,8 @@ struct error;
 
 /*
  * A thread for what waits for the disk and is no record: sealing an output, removing a job's
- * files, measuring what all of them take. One task after the other, in the order in which they were
- * asked for.
+ * files, measuring what all of them take, finding the way to an output. One task after the other,
+ * in the order in which they were asked for.
  *
  * All functions are for one thread, the owner's, and so is a task's `done`, which comes from
  * disk_thread_dispatch() and never inside the call that asked.

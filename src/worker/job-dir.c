@@ -4,7 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -132,6 +135,28 @@ int job_dir_open_state(int jobs, const struct id *id)
         return dir;
     fd = openat(dir, "state", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
+}
+
+bool job_dir_is_known(int jobs, const struct id *id)
+{
+    static const char *const names[] = {"output", "index", "state"};
+    const struct open_how how = {
+        .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+        .resolve = RESOLVE_CACHED,
+    };
+    char dir[ID_TEXT_MAX], path[ID_TEXT_MAX + 8];
+
+    id_format(id, dir);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        _cleanup_close_ int fd = FD_NONE;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        fd = (int)syscall(SYS_openat2, jobs, path, &how, sizeof(how));
+        if (fd < 0 && errno != ENOENT &&
+            errno != ENOTDIR) /* that there is none may be known, too */
+            return false;
+    }
+    return true;
 }
 
 int job_dir_open_output(int jobs, const struct id *id, struct output_files *ret, struct error *err)

@@ -42,6 +42,12 @@ char *job_dir_index_path(const struct state_dir *dir, const struct id *id);
 /* Its state file, read-write (to read it and to say who hoist-init is); -ENOENT. */
 int job_dir_open_state(int jobs, const struct id *id);
 
+/*
+ * The kernel knows the way to its output and state without looking at the disk, so that opening
+ * them waits for nothing (openat2(2), RESOLVE_CACHED: Linux 5.12; an older one never says so).
+ */
+bool job_dir_is_known(int jobs, const struct id *id);
+
 /* Its output for a reader, or for sealing (output/seal.h). */
 int job_dir_open_output(int jobs, const struct id *id, struct output_files *ret, struct error *err);
 int job_dir_open_for_sealing(int jobs, const struct id *id, struct output_files *ret,

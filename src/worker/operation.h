@@ -93,7 +93,8 @@ void operation_fail(struct worker_operation *op, const struct failure *failure);
 void operation_fail_with(struct worker_operation *op, int code, enum hoist_reason reason,
                          const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* A completion of the store has come: false when the operation was cancelled (and is freed now). */
+/* A completion of the store or of the disk's thread has come: false when the operation was
+ * cancelled (and is freed now). */
 bool operation_resumed(struct worker_operation *op);
 
 /* Frees without an answer. */

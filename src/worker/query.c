@@ -5,10 +5,9 @@
 
 #include "base/strv.h"
 #include "worker/cgroup-figures.h"
-#include "worker/job-dir.h"
 #include "worker/operation.h"
 
-/* Get, wait, watch, and opening the output: what changes nothing. */
+/* Get, wait and watch: what changes nothing. */
 
 #define SAMPLE_INTERVAL (1 * USEC_PER_SEC)
 
@@ -198,67 +197,4 @@ int worker_await_change(struct worker *worker, const struct worker_caller *calle
         op->before_time = seen->usage_time;
     }
     return operation_begin(op, change_found, ret);
-}
-
-/* --- output -------------------------------------------------------------------------------------
- */
-
-static int open_output(struct worker *worker, const struct id *id, bool merged, bool ended,
-                       struct worker_output **ret, struct error *err)
-{
-    _cleanup_output_files_ struct output_files files = OUTPUT_FILES_NULL;
-    struct worker_output *output;
-    int r = job_dir_open_output(worker->dir.jobs, id, &files, err);
-
-    if (r < 0)
-        return r;
-    output = calloc(1, sizeof(*output));
-    if (!output)
-        return error_set(err, -ENOMEM, "no memory to open the output");
-    *output = (struct worker_output){
-        .id = *id,
-        .data = TAKE_FD(files.data),
-        .index = TAKE_FD(files.index),
-        .index_path = job_dir_index_path(&worker->dir, id),
-        .state = job_dir_open_state(worker->dir.jobs, id),
-        .merged = merged,
-        .ended = ended,
-    };
-    if (!output->index_path) {
-        worker_output_free(output);
-        return error_set(err, -ENOMEM, "no memory to open the output");
-    }
-    *ret = output;
-    return 0;
-}
-
-static void output_found(struct worker_operation *op, struct job *job, struct store_record **record)
-{
-    struct failure failure = {.reason = HOIST_REASON_OUTPUT_FAILED};
-    _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
-    const struct specification *of = job ? &job->specification : &specification;
-    int r = 0;
-
-    if (!job)
-        r = specification_decode((*record)->spec, (*record)->spec_size, &specification,
-                                 &failure.error);
-    if (r == 0)
-        r = open_output(op->worker, &of->id, of->spec.merged, job ? job->finished : true,
-                        &op->reply.output, &failure.error);
-    if (r == -ENOENT) {
-        failure.reason = HOIST_REASON_OUTPUT_DAMAGED;
-        error_set(&failure.error, r, "the job's output is gone: its files are not there any more");
-    }
-    if (r < 0)
-        operation_fail(op, &failure);
-    else
-        operation_answer(op);
-}
-
-int worker_open_output(struct worker *worker, const struct worker_caller *caller, const char *name,
-                       worker_done_fn *done, void *userdata, struct worker_operation **ret)
-{
-    struct worker_operation *op = operation_new(worker, caller, name, done, userdata);
-
-    return op ? operation_begin(op, output_found, ret) : -ENOMEM;
 }
