@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
@@ -84,18 +86,50 @@ int root_limits_apply(const struct spawn_context *context, char *told, size_t si
     return 0;
 }
 
+static int protect_leaf(const struct spawn_context *context, char *told, size_t size)
+{
+    _cleanup_close_ int fd = cgroup_open(context->tree.fd, context->tree.own, NULL);
+
+    return fd < 0 ? fd
+                  : cgroup_limit_apply(fd, CGROUP_LIMIT_MEMORY_MIN, NULL, AGENT_MEMORY_MIN, told,
+                                       size);
+}
+
+/* Each cgroup from the top down to our own has to have as much. -ENOENT: none has the file. */
+static int check_protection(const struct spawn_context *context, char *told, size_t size)
+{
+    const char *own = context->tree.own;
+
+    for (const char *end = own; *end; end += *end == '/') {
+        _cleanup_close_ int fd = FD_NONE;
+        _cleanup_free_ char *above = NULL;
+        uint64_t protected = 0;
+        int r;
+
+        end += strcspn(end, "/");
+        above = strndup(own, (size_t)(end - own));
+        fd = above ? cgroup_open(context->tree.fd, above, NULL) : -ENOMEM;
+        r = fd < 0 ? fd : cgroup_limit_read(fd, CGROUP_LIMIT_MEMORY_MIN, NULL, &protected);
+        if (r < 0)
+            return r;
+        if (protected < AGENT_MEMORY_MIN) {
+            snprintf(told, size, "memory.min of %s is %" PRIu64 ", less than %" PRIu64, above,
+                     protected, AGENT_MEMORY_MIN);
+            return -EDQUOT;
+        }
+    }
+    return 0;
+}
+
 int root_protect_agent(const struct spawn_context *context, char *told, size_t size)
 {
     const char *leaf = strrchr(context->tree.own, '/');
-    _cleanup_close_ int fd = FD_NONE;
     int r;
 
-    if (context->reserve_memory == 0 ||
-        !text_equal(leaf ? leaf + 1 : context->tree.own, AGENT_LEAF))
+    if (context->reserve_memory == 0)
         return 0;
-    fd = cgroup_open(context->tree.fd, context->tree.own, NULL);
-    r = fd < 0
-            ? fd
-            : cgroup_limit_apply(fd, CGROUP_LIMIT_MEMORY_MIN, NULL, AGENT_MEMORY_MIN, told, size);
+    r = text_equal(leaf ? leaf + 1 : context->tree.own, AGENT_LEAF)
+            ? protect_leaf(context, told, size)
+            : check_protection(context, told, size);
     return r == -ENOENT ? 0 : r;
 }

@@ -28,7 +28,9 @@ struct spawn_room root_limits_room(const struct spawn_context *context);
 int root_limits_apply(const struct spawn_context *context, char *told, size_t size);
 
 /*
- * Where we have a cgroup of our own (we stepped aside in one that was delegated to us) and jobs are
- * kept from taking all: memory.min for the agent. 0 also where there is none; as above otherwise.
+ * Where jobs are kept from taking all: memory.min for the agent, in the cgroup that we stepped
+ * aside to in one that was delegated to us. Any other cgroup is not ours to write: -EDQUOT when it,
+ * or one above it, is not protected as a unit of systemd can be (MemoryMin=). 0 also where there is
+ * no memory.min; as above otherwise.
  */
 int root_protect_agent(const struct spawn_context *context, char *told, size_t size);

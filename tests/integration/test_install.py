@@ -20,6 +20,7 @@ PLACES = {
     f"{LIBDIR}/pkgconfig/hoist.pc": 0o644, "share/doc/hoist/examples/hoistd.yaml": 0o644,
     "share/doc/hoist/examples/launcher.conf": 0o644,
     "lib/systemd/system/hoist.service": 0o644, "lib/systemd/system/hoist-jobs.service": 0o644,
+    "lib/systemd/system/hoist.slice": 0o644,
     "lib/sysusers.d/hoist.conf": 0o644, "lib/tmpfiles.d/hoist.conf": 0o644,
     "share/man/man1/hoist.1": 0o644, "share/man/man1/hoist-pki.1": 0o644, "share/man/man5/hoistd.yaml.5": 0o644,
     "share/man/man5/launcher.conf.5": 0o644, "share/man/man8/hoistd.8": 0o644, "share/man/man8/hoist-launcher.8": 0o644,

@@ -10,7 +10,7 @@ import pytest
 
 import guest_agent
 from harness import BUILD
-from harness.api import amounts, ending, word
+from harness.api import amounts, ending, refused, word
 from machine import GUEST, Machine, libraries
 
 # systemd as this host has it, with what it needs and nothing that it would start by itself.
@@ -51,6 +51,7 @@ def installed():
     files["/usr/lib/tmpfiles.d/hoist.conf"] = (0o644, read(f"{source}/tmpfiles.conf"))
     for name in ("hoist.service", "hoist-jobs.service"):
         files[f"/etc/systemd/system/{name}"] = (0o644, read(f"{BUILD}/packaging/{name}"))
+    files["/etc/systemd/system/hoist.slice"] = (0o644, read(f"{source}/hoist.slice"))
     return files
 
 
@@ -158,6 +159,28 @@ def upgrade(host):
     for name in ("hoist-launcher", "hoistd", "hoist-init"):
         host.machine.sh(f"for f in $(find /usr -name {name}); do cp -p $f $f.new && mv $f.new $f; done")
     host.systemctl("restart", "hoist.service")
+
+
+def test_memory_is_kept_for_the_agent_and_for_jobs_where_the_cgroups_above_have_it(host):
+    for cgroup in ("hoist.slice", "hoist.slice/hoist.service"):
+        assert host.machine.read(f"/sys/fs/cgroup/{cgroup}/memory.min") == f"{64 << 20}\n"
+    client = host.client("alice")
+    assert not [lack for lack in client.agent.GetInfo().degradations if "own memory" in lack]
+    with refused("FAILED_PRECONDITION", "LIMIT_NOT_ENFORCEABLE") as refusal:
+        client.start("/opt/hoist/probe", "forever", job_class="kept")
+    assert "of system.slice is 0, less than the" in refusal.message
+    for unit in ("system.slice", "hoist-jobs.service"):
+        host.systemctl("set-property", "--runtime", unit, "MemoryMin=64M", "MemoryLow=64M")
+    job = client.start("/opt/hoist/probe", "forever", job_class="kept")
+    assert host.machine.read(f"{JOBS}/memory.min") == f"{guest_agent.KEPT['reserve']['memory']}\n"
+    client.end(job, grace=0)
+    for kept, told in (("0", ["the agent's own memory is not protected: memory.min of hoist.slice is 0, "
+                              f"less than {64 << 20}"]), ("64M", [])):
+        host.systemctl("set-property", "--runtime", "hoist.slice", f"MemoryMin={kept}")
+        host.systemctl("reload", "hoist.service")
+        while [lack for lack in client.agent.GetInfo().degradations if "own memory" in lack] != told:
+            pass  # the suite's watchdog ends this
+    client.close()
 
 
 BLOWS = [reload_agent, lambda host: host.systemctl("restart", "hoist.service"), kill, freeze, reload_units, upgrade]
