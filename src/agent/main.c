@@ -172,7 +172,8 @@ static void program_launcher_stopping(void *owner)
                       program->agent.config.on_agent_exit == CONFIG_AGENT_EXIT_STOP, EXIT_SUCCESS);
 }
 
-/* SIGHUP follows, by which classes are held against these profiles. */
+/* launcher.conf or the host's mounts are others. After the first SIGHUP follows, by which classes
+ * are held against the profiles. */
 static void program_launcher_reloaded(const struct launcher_hello *hello, void *owner)
 {
     struct program *program = owner;

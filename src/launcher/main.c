@@ -110,6 +110,23 @@ static usec_t tell_watchdog(usec_t due, usec_t interval)
     return now + interval;
 }
 
+/* What can't be limited behind them has changed, perhaps: hoistd tells its clients. */
+static void heed_mounts(struct supervisor *supervisor)
+{
+    struct launcher *launcher = supervisor->launcher;
+    struct error err;
+    int r = spawn_context_heed_mounts(launcher->spawn, &err);
+
+    if (r > 0)
+        r = launcher_facts(launcher, &err);
+    else if (r == 0)
+        return;
+    if (r < 0)
+        log_error("can't look at the host's mounts: %s", err.text);
+    else
+        connection_tell_reloaded(&supervisor->connection, launcher);
+}
+
 /* Jobs start as well, only later. */
 static void log_failure(struct spawn_context *context)
 {
@@ -126,6 +143,7 @@ static int run_once(struct supervisor *supervisor, int signalfd, usec_t watchdog
         {.fd = signalfd, .events = POLLIN},
         {.fd = supervisor->connection.fd, .events = connection_events(&supervisor->connection)},
         spawn_context_waits(supervisor->launcher->spawn),
+        spawn_context_mounts(supervisor->launcher->spawn),
     };
     usec_t until = MIN(supervisor_next(supervisor), watchdog);
     int r = poll(waiting, ARRAY_SIZE(waiting), milliseconds_until(until, clock_boot()));
@@ -139,6 +157,8 @@ static int run_once(struct supervisor *supervisor, int signalfd, usec_t watchdog
         handle_signals(supervisor, signalfd);
     if (r > 0 && waiting[2].revents)
         spawn_context_settle(supervisor->launcher->spawn);
+    if (r > 0 && waiting[3].revents)
+        heed_mounts(supervisor);
     log_failure(supervisor->launcher->spawn);
     supervisor_tick(supervisor, clock_boot());
     return 0;

@@ -214,7 +214,7 @@ static void root_give_up(struct spawn_context *context)
 
 static int add_lack(struct spawn_context *context, char *sentence)
 {
-    int r = sentence ? strv_append(&context->degradations, sentence) : -ENOMEM;
+    int r = sentence ? strv_append(&context->lacks, sentence) : -ENOMEM;
 
     free(sentence);
     return r;
@@ -248,7 +248,7 @@ static bool list_has(char *const *list, const char *text)
 }
 
 /* Of a profile what it shows besides. */
-static int add_unreachable_disks(struct spawn_context *context)
+static int add_unreachable_disks(const struct spawn_context *context, char ***list)
 {
     const struct disk_set *always = &context->profiles[0].disks;
     int r = 0;
@@ -257,16 +257,57 @@ static int add_unreachable_disks(struct spawn_context *context)
         const struct context_profile *profile = &context->profiles[i];
 
         for (char **path = profile->disks.unreachable; r >= 0 && path && *path; path++) {
+            _cleanup_free_ char *sentence = NULL;
+
             if (i > 0 && list_has(always->unreachable, *path))
                 continue;
-            r = add_lack(context,
-                         text_format("limits of disk input and output are not enforceable here: "
-                                     "%s%s%s",
-                                     *path, i == 0 ? "" : ", which is seen in the profile ",
-                                     profile->given->name));
+            sentence = text_format(
+                "limits of disk input and output are not enforceable here: %s%s%s", *path,
+                i == 0 ? "" : ", which is seen in the profile ", profile->given->name);
+            r = sentence ? strv_append(list, sentence) : -ENOMEM;
         }
     }
     return r;
+}
+
+static bool lists_are_equal(char *const *a, char *const *b)
+{
+    for (; a && *a && b && *b; a++, b++)
+        if (!text_equal(*a, *b))
+            return false;
+    return !(a && *a) && !(b && *b);
+}
+
+/* 1: they are others than before. */
+static int degradations_renew(struct spawn_context *context)
+{
+    _cleanup_strv_ char **list = NULL;
+    int r = 0;
+
+    for (char **lack = context->lacks; r >= 0 && lack && *lack; lack++)
+        r = strv_append(&list, *lack);
+    if (r >= 0)
+        r = add_unreachable_disks(context, &list);
+    if (r < 0 || lists_are_equal(list, context->degradations))
+        return r;
+    strv_free(context->degradations);
+    context->degradations = TAKE_PTR(list);
+    return 1;
+}
+
+struct pollfd spawn_context_mounts(const struct spawn_context *context)
+{
+    return (struct pollfd){.fd = context->heeded_fd, .events = POLLPRI};
+}
+
+int spawn_context_heed_mounts(struct spawn_context *context, struct error *err)
+{
+    int r = disk_limits_refresh(context, err);
+
+    if (r < 0)
+        return r;
+    r = degradations_renew(context);
+    return r < 0 ? error_set(err, r, "no memory for the list of degradations") : r;
 }
 
 /* What jobs can use of the host although they see it read-only only (linux/open-places.h). */
@@ -319,8 +360,6 @@ static int find_lacks(struct spawn_context *context, const struct error *no_root
                                           no_root->text));
     if (r >= 0)
         r = add_missing_controllers(context);
-    if (r >= 0)
-        r = add_unreachable_disks(context);
     if (r >= 0)
         r = add_open_places(context);
     if (r >= 0 && root_protect_agent(context, told, sizeof(told)) < 0)
@@ -400,6 +439,8 @@ static int context_fill_limits(struct spawn_context *context, const char *root, 
         root_give_up(context);
     context->room = root_limits_room(context);
     context->keeps = reserves_found(context);
+    if (context->controllers & CGROUP_CONTROLLER_IO)
+        context->heeded_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
     r = disk_limits_refresh(context, err);
     if (r < 0)
         return r;
@@ -409,6 +450,8 @@ static int context_fill_limits(struct spawn_context *context, const char *root, 
     context->open_files = rlimit_largest(RLIMIT_NOFILE);
     context->core_size = rlimit_largest(RLIMIT_CORE);
     r = find_lacks(context, &no_root);
+    if (r >= 0)
+        r = degradations_renew(context);
     return r < 0 ? error_set(err, r, "no memory for the list of degradations") : 0;
 }
 
@@ -450,6 +493,7 @@ int spawn_context_new(const struct spawn_options *options, struct spawn_context 
         .root_fd = FD_NONE,
         .mounts_fd = FD_NONE,
         .sysfs_fd = FD_NONE,
+        .heeded_fd = FD_NONE,
         .ready_root = READY_ROOT_NULL,
         .program = FD_NONE,
         .null = FD_NONE,
@@ -485,6 +529,8 @@ struct spawn_context *spawn_context_free(struct spawn_context *context)
     syscall_filter_done(&context->filter);
     fd_close(context->program);
     fd_close(context->null);
+    fd_close(context->heeded_fd);
+    strv_free(context->lacks);
     strv_free(context->degradations);
     free(context);
     return NULL;

@@ -58,7 +58,9 @@ struct spawn_context {
     int null;     /* /dev/null, for its standard descriptors */
     int lifeline; /* borrowed; FD_NONE: none */
 
-    char **degradations;
+    int heeded_fd;       /* tells the launcher's loop when mounts have changed; FD_NONE: never */
+    char **lacks;        /* that last as long as the context */
+    char **degradations; /* these, and what the mounts of the moment bring */
 };
 
 /* The profile that a specification names; NULL: there is none of that name. */

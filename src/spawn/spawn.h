@@ -152,6 +152,14 @@ uint32_t spawn_context_enforceable(const struct spawn_context *context);
 char *const *spawn_context_degradations(const struct spawn_context *context);
 
 /*
+ * Tells when the host's mounts have changed (FD_NONE: that is of no interest here); then
+ * spawn_context_heed_mounts() looks for the disks behind them again. 1: the degradations are others
+ * than before.
+ */
+struct pollfd spawn_context_mounts(const struct spawn_context *context);
+int spawn_context_heed_mounts(struct spawn_context *context, struct error *err);
+
+/*
  * Checks the specification once more, makes the cgroups, writes the limits and reads them back, and
  * starts hoist-init. On success *ret is filled (its pidfd is the caller's) and *ret_failure is
  * SPAWN_FAILURE_NONE; hoist-init is then running, and says in files->state whether the command was

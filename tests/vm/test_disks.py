@@ -177,6 +177,15 @@ def test_what_another_profile_shows_has_limits_in_that_profile(alice, agent, mac
     keep_to_their_limits(lambda: shares_of_own(alice))
 
 
+UNREACHED = "limits of disk input and output are not enforceable here: "
+
+
+def until_told(alice, degradations):
+    """The agent hears of mounts as they come and go; the watchdog of the suite ends this."""
+    while list(alice.agent.GetInfo().degradations) != degradations:
+        pass
+
+
 LOOP = "mke2fs -q -F /run/image && mount -o loop -t ext4 /run/image $at"
 
 
@@ -186,11 +195,14 @@ def test_place_whose_input_and_output_nothing_limits_is_named_where_it_is_seen(a
     machine.sh("dd if=/dev/zero of=/run/image bs=1M count=4 status=none")
     for seen_in, place in (("default", "/srv/loop"), ("bound", BINDS["rw"][1]), ("rooted", f"{TREE}/data")):
         with mounted(machine, place, LOOP):
+            until_told(alice, [f"{UNREACHED}{place}" + (f", which is seen in the profile {seen_in}"
+                                                        if seen_in != "default" else "")])
             with refused("FAILED_PRECONDITION", "LIMIT_NOT_ENFORCEABLE") as refusal:
                 alice.start(probe, "exit", "0", job_class=seen_in, limits=limits)
             assert f"not enforceable here: {place}" in refusal.message
             assert refusal.metadata == {"limit": "io_read_bps", "controller": "io"}
             if seen_in != "default":
                 assert ending(alice.run(probe, "exit", "3", limits=limits)) == ("FAILED", "EXITED", 3, 0)
+    until_told(alice, [])
     machine.sh("rm /run/image")
     assert ending(alice.run(probe, "exit", "3", limits=limits)) == ("FAILED", "EXITED", 3, 0)
