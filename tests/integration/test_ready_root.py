@@ -20,7 +20,10 @@ from harness import PATIENCE, traces
 from harness.agent import Agent
 from harness.api import ending
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: no root is made ahead in a user namespace")
+INITIAL_USER_NAMESPACE = 0xEFFFFFFD  # linux/proc_ns.h
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0 or os.stat("/proc/self/ns/user").st_ino != INITIAL_USER_NAMESPACE,
+                                reason="needs root of the initial user namespace: elsewhere no root is made ahead")
 
 # A root with directories of its own where the test changes something, and the host's.
 OWN_ROOT = """set -e

@@ -164,7 +164,7 @@ static void test_spawn_job_goes_on_in_a_root_that_was_made_ahead(void **unused)
     waits = spawn_context_waits(other);
     if (waits.fd < 0) {
         spawn_context_free(other);
-        fprintf(stderr, "# skipped: no root is made ahead outside of the initial user namespace\n");
+        fprintf(stderr, "# skipped: needs root of the initial user namespace\n");
         skip();
     }
     assert_int_equal(waits.events, POLLIN);
