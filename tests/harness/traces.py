@@ -21,6 +21,12 @@ def cgroup_mount():
     raise AssertionError("no cgroup2 is mounted")
 
 
+def mounts_of(place):
+    """What the host has mounted below a place, or of it elsewhere: that of jobs is in namespaces of theirs."""
+    with open("/proc/self/mountinfo") as file:
+        return [line for line in file if place in line]
+
+
 def cgroup_root(agent):
     """Where the agent's jobs have their cgroups; it may not exist."""
     with open(f"{agent.dir}/launcher.conf") as file:

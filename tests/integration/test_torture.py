@@ -35,6 +35,7 @@ def assert_nothing_is_left(agent, run):
     admin = agent.client("admin")
     traces.assert_all_gone(agent, [start.job for start in run.acknowledged()])
     assert admin.agent.GetInfo().jobs_running == 0
+    assert traces.mounts_of(agent.dir) + traces.mounts_of(run.counters) == []
     with contextlib.suppress(FileNotFoundError):
         assert set(os.listdir(traces.cgroup_root(agent))) & {"p-alice", "p-bob"} == set()
     assert len(traces.descriptors(agent.launcher_pid)) < 32 and len(traces.descriptors(agent.hoistd_pid)) < 128
