@@ -54,6 +54,28 @@ def test_limit_on_the_command_line_that_is_none(hoist, probe, text, words):
     assert words in done.stderr
 
 
+MB, MIB = 10**6, 1 << 20
+SHIPPED = {
+    "default": {"cpu_millis": 1000, "memory_max": 512 * MB, "io_read_iops": 400000, "io_write_iops": 400000,
+                "pids_max": 4096},
+    "small": {"cpu_millis": 100, "memory_max": 100 * MB, "io_read_bps": 10 * MB, "io_write_bps": 10 * MB,
+              "pids_max": 512},
+    "medium": {"cpu_millis": 250, "memory_max": 1000 * MB, "io_read_bps": 50 * MB, "io_write_bps": 50 * MB,
+               "pids_max": 2048},
+    "large": {"cpu_millis": 500, "memory_max": 8000 * MB, "io_read_bps": 100 * MB, "io_write_bps": 100 * MB,
+              "pids_max": 4096},
+    "telehandler": {"cpu_millis": 100, "cpu_period_usec": 1000000, "memory_max": 512 * MIB, "memory_high": 384 * MIB,
+                    "io_read_bps": 10 * MIB, "io_write_bps": 5 * MIB, "io_read_iops": 1000, "io_write_iops": 1000,
+                    "pids_max": 512},
+}
+
+
+def test_shipped_classes_are_what_they_are_said_to_be(alice):
+    told = {each.name: {field.name: amount.value for field, amount in each.limits.ListFields()}
+            for each in alice.agent.GetInfo().classes}
+    assert {name: told[name] for name in SHIPPED} == {name: {**limits, "swap_max": 0} for name, limits in SHIPPED.items()}
+
+
 def test_ceiling_of_the_launcher_is_named_also_where_nothing_is_asked_for(make_agent, probe):
     alice = make_agent(launcher={"max_open_files": "100"}).client("alice")
     with refused("INVALID_ARGUMENT", "OVER_CEILING") as refusal:
