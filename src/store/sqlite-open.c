@@ -25,6 +25,9 @@
 #define APPLICATION_ID     0x686f6973 /* "hois" */
 #define BUSY_TIMEOUT_MSEC  2000       /* for somebody who is just looking with sqlite3(1) */
 #define JOURNAL_SIZE_LIMIT "4194304"  /* the journal is cut to this after a checkpoint */
+/* What is asked for again is mostly what has just been written; the rest is in the kernel's cache
+ * anyway. A few hundred records fill it, so that an agent that keeps thousands takes no more. */
+#define CACHE_KIB "512"
 
 static const char sqlite_magic[16] = "SQLite format 3";
 
@@ -260,7 +263,8 @@ int sqlite_open(const char *path, sqlite3 **ret, bool *ret_created, struct error
     if (r == 0)
         r = sqlite_run(db,
                        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                       "PRAGMA journal_size_limit=" JOURNAL_SIZE_LIMIT,
+                       "PRAGMA journal_size_limit=" JOURNAL_SIZE_LIMIT ";"
+                       "PRAGMA cache_size=-" CACHE_KIB,
                        err);
     if (r == 0)
         r = empty ? sqlite_create_schema(db, err) : sqlite_claim(db, err);
