@@ -3,9 +3,12 @@
 
 import re
 import signal
+import subprocess
 
 import pytest
+import yaml
 
+from harness import BUILD
 from harness.api import amounts, ending, refused
 
 MINUTE = 60 * 10**6
@@ -74,6 +77,17 @@ def test_shipped_classes_are_what_they_are_said_to_be(alice):
     told = {each.name: {field.name: amount.value for field, amount in each.limits.ListFields()}
             for each in alice.agent.GetInfo().classes}
     assert {name: told[name] for name in SHIPPED} == {name: {**limits, "swap_max": 0} for name, limits in SHIPPED.items()}
+
+
+def test_flags_change_the_default_class_alone(tmp_path):
+    (tmp_path / "hoistd.yaml").write_text("default_cpu: 30%\ndefault_iops: 5\n")
+    flags = ["--default-cpu", "50%", "--default-memory", "300MB", "--default-iops=777"]
+    plain, told = (yaml.safe_load(subprocess.run(
+        [f"{BUILD}/hoistd", "--print-config", "--config", str(tmp_path / "hoistd.yaml"), *more],
+        check=True, capture_output=True, text=True).stdout)["classes"] for more in ([], flags))
+    assert plain["default"]["cpu"] == 300 and plain["default"]["io_write_iops"] == 5
+    assert told == {**plain, "default": {**plain["default"], "cpu": 500, "memory_max": 300 * MB,
+                                         "io_read_iops": 777, "io_write_iops": 777}}
 
 
 def test_ceiling_of_the_launcher_is_named_also_where_nothing_is_asked_for(make_agent, probe):

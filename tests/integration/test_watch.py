@@ -35,12 +35,15 @@ def test_watch_of_a_job_that_has_ended_is_one_message(alice, probe):
 
 def test_watch_tells_usage_over_each_interval(alice, probe):
     job = alice.start(probe, "burn", "0", "x" * 70_000)
-    watch = alice.jobs.WatchJob(name=job.name, interval=seconds(1))
+    watch, untold = alice.jobs.WatchJob(name=job.name, interval=seconds(1)), alice.jobs.WatchJob(name=job.name)
     first, second, third = (next(watch).job for _ in range(3))
     assert not first.usage.HasField("interval") and not first.spec.args and first.spec.command
     assert first.usage.cpu_usec < second.usage.cpu_usec < third.usage.cpu_usec
     assert 1 <= third.usage.interval.ToMilliseconds() / 1000 < 1 + PATIENCE
     assert 0 < third.usage.cpu_percent < 150
+    begun, later = (next(untold).job.usage for _ in range(2))
+    assert not begun.HasField("interval")
+    assert 2 <= later.interval.ToMilliseconds() / 1000 < 2 + PATIENCE
     alice.stop(job, grace=0)
     assert word("JobState", list(watch)[-1].job.state) == "STOPPED"
 

@@ -17,7 +17,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 
-#define ARGS_MAX 12
+#define ARGS_MAX 16
 
 /* Loads with a file that holds `text`, and up to four more arguments. */
 static int load(const char *text, const char *const *flags, struct config *ret,
@@ -39,9 +39,11 @@ static int load(const char *text, const char *const *flags, struct config *ret,
 
 static void test_config_load_lets_flags_win_over_the_file(void **unused)
 {
-    static const char *const flags[] = {"--listen=[::1]:99", "--default-cpu", "50%", "--tls-strict",
-                                        NULL};
+    static const char *const flags[] = {
+        "--listen=[::1]:99", "--default-cpu", "50%",          "--default-memory=300MB",
+        "--default-iops",    "777",           "--tls-strict", NULL};
     _cleanup_config_ struct config config = {.file = NULL};
+    const struct limits *limits;
     enum config_request request;
     struct error err;
 
@@ -60,7 +62,11 @@ static void test_config_load_lets_flags_win_over_the_file(void **unused)
     assert_true(config.tls_strict);
     assert_int_equal(config.unenforced_limits, CONFIG_UNENFORCED_WARN);
     assert_true(config.output.retain == UINT64_C(3600) * USEC_PER_SEC);
-    assert_int_equal(classes_find(&config.classes, "default")->limits.value[LIMIT_CPU_MILLIS], 500);
+    limits = &classes_find(&config.classes, "default")->limits;
+    assert_int_equal(limits->value[LIMIT_CPU_MILLIS], 500);
+    assert_int_equal(limits->value[LIMIT_MEMORY_MAX], 300000000);
+    assert_int_equal(limits->value[LIMIT_IO_READ_IOPS], 777);
+    assert_int_equal(limits->value[LIMIT_IO_WRITE_IOPS], 777);
     /* A shipped class keeps what isn't given. */
     assert_int_equal(classes_find(&config.classes, "small")->limits.value[LIMIT_MEMORY_MAX],
                      7000000);
