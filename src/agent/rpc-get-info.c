@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 #include "agent/agent.h"
@@ -56,29 +57,40 @@ static int fill_classes(const struct config *config, Hoist__V1__GetInfoResponse 
     return 0;
 }
 
+/* As it is for a job of the default profile: in others other disks are in sight. */
+static int fill_limit_support(const struct launcher_hello *launcher, enum limit limit,
+                              Hoist__V1__LimitSupport *support)
+{
+    _cleanup_free_ char *detail = NULL;
+    const char *controller = limit_controller(limit);
+    int r = api_set_text(&support->name, limit_name(limit));
+
+    if (r < 0)
+        return r;
+    if (!(launcher->enforceable & LIMIT_BIT(limit)))
+        detail = controller
+                     ? text_format("no controller \"%s\" for cgroup v2 on this host", controller)
+                     : strdup("this host lets no process raise it");
+    else if (text_equal(controller, "io") && !text_is_empty(launcher->unlimited_place))
+        detail = text_format("not enforceable here: %s", launcher->unlimited_place);
+    else
+        support->enforceable = true;
+    if (!detail)
+        return support->enforceable ? 0 : -ENOMEM;
+    return api_set_text(&support->detail, detail);
+}
+
 static int fill_support(const struct launcher_hello *launcher, Hoist__V1__GetInfoResponse *info)
 {
     for (unsigned limit = 0; limit < _LIMIT_MAX; limit++) {
         Hoist__V1__LimitSupport *support = api_new(hoist__v1__limit_support);
-        const char *controller = limit_controller(limit);
-        char *detail = NULL;
-        int r = support ? 0 : -ENOMEM;
+        int r = support ? fill_limit_support(launcher, limit, support) : -ENOMEM;
 
-        if (r < 0)
-            return r;
-        support->enforceable = (launcher->enforceable & LIMIT_BIT(limit)) != 0;
-        if (!support->enforceable && controller)
-            detail = text_format("no controller \"%s\" for cgroup v2 on this host", controller);
-        else if (!support->enforceable)
-            detail = text_format("this host lets no process raise it");
-        r = api_set_text(&support->name, limit_name(limit));
-        if (r == 0)
-            r = api_set_text(&support->detail, detail);
-        free(detail);
         if (r == 0)
             r = api_append_take(&info->n_limits, &info->limits, support);
         if (r < 0) {
-            api_free(&support->base);
+            if (support)
+                api_free(&support->base);
             return r;
         }
     }

@@ -30,6 +30,7 @@ int launcher_facts(struct launcher *launcher, struct error *err)
     const struct launcher_config *config = launcher->config;
     struct launcher_hello *facts = &launcher->facts;
     char *const *lacks = spawn_context_degradations(launcher->spawn);
+    const char *unlimited = spawn_context_unlimited_place(launcher->spawn);
     int r;
 
     *facts = (struct launcher_hello){
@@ -44,6 +45,8 @@ int launcher_facts(struct launcher *launcher, struct error *err)
         .enforceable = spawn_context_enforceable(launcher->spawn),
         .room = spawn_context_room(launcher->spawn),
     };
+    snprintf(facts->unlimited_place, sizeof(facts->unlimited_place), "%s",
+             unlimited ? unlimited : "");
     for (; facts->profile_count < config->profile_count; facts->profile_count++) {
         struct launcher_profile *told = &facts->profiles[facts->profile_count];
         const struct spawn_profile *profile = &config->profiles[facts->profile_count].profile;

@@ -69,6 +69,13 @@ uint32_t spawn_context_enforceable(const struct spawn_context *context)
     return context->enforceable;
 }
 
+const char *spawn_context_unlimited_place(const struct spawn_context *context)
+{
+    char *const *unreachable = context->profiles[0].disks.unreachable;
+
+    return unreachable ? unreachable[0] : NULL;
+}
+
 char *const *spawn_context_degradations(const struct spawn_context *context)
 {
     static char *const none[] = {NULL};

@@ -148,6 +148,9 @@ int spawn_context_show_cgroups(const struct spawn_context *context, struct error
 struct spawn_room spawn_context_room(const struct spawn_context *context);
 /* LIMIT_BIT()s of the limits that can be put into force here. */
 uint32_t spawn_context_enforceable(const struct spawn_context *context);
+/* The first place in sight of the default profile's jobs whose disk input and output nothing can
+ * limit, borrowed until spawn_context_heed_mounts() or spawn_job(); NULL: there is none. */
+const char *spawn_context_unlimited_place(const struct spawn_context *context);
 /* One sentence for each lack, NULL-terminated; never NULL. */
 char *const *spawn_context_degradations(const struct spawn_context *context);
 

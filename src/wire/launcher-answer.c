@@ -136,6 +136,7 @@ static void put_hello(const struct launcher_answer *answer, struct answer_parts 
     codec_put_limits(&hello->ceilings, &parts->hello.ceilings);
     message->ceilings = &parts->hello.ceilings.message;
     message->enforceable = hello->enforceable;
+    message->unlimited_place = codec_put_text(hello->unlimited_place);
     message->room_memory = hello->room.memory;
     message->room_cpu_millis = hello->room.cpu_millis;
     message->degradations = parts->hello.lacks;
@@ -163,6 +164,10 @@ static int get_hello_texts(const Hoist__Internal__HelloAnswer *message, struct l
         return r;
     r = codec_get_text(&message->cgroup_root, ret->cgroup_root, sizeof(ret->cgroup_root),
                        "the cgroup root", err);
+    if (r < 0)
+        return r;
+    r = codec_get_text(&message->unlimited_place, ret->unlimited_place,
+                       sizeof(ret->unlimited_place), "the place without limits", err);
     if (r < 0)
         return r;
     if (message->n_degradations > LAUNCHER_LACKS_MAX)

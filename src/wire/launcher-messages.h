@@ -130,6 +130,9 @@ struct launcher_hello {
     bool network_host;      /* SPAWN_NETWORK_HOST is allowed */
     struct limits ceilings; /* the largest value allowed of each limit that is `given` */
     uint32_t enforceable;   /* LIMIT_BIT()s of the limits that can be put into force here */
+    /* Seen by jobs of the default profile, and no limit of the controller "io" holds there, so none
+     * is put into force for them whatever `enforceable` says; "": there is no such place. */
+    char unlimited_place[LIMIT_DETAIL_MAX];
     struct spawn_room room; /* what can be kept for jobs */
     size_t profile_count;
     struct launcher_profile {

@@ -20,10 +20,10 @@ import recipe
 from harness import BUILD, PATIENCE
 
 MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio_rng", "dm_mod", "dm_crypt", "ecb", "xts",
-           "loop", "overlay", "raid1", "btrfs"]
+           "loop", "overlay", "raid1", "btrfs", "fuse"]
 AGENT_PORT = 7443
 PROGRAMS = ("hoist-launcher", "hoistd", "hoist-init", "probe")
-TOOLS = ("crun", "dmsetup", "mdadm", "mke2fs", "mkfs.btrfs", "strace")
+TOOLS = ("crun", "dmsetup", "fuse2fs", "mdadm", "mke2fs", "mkfs.btrfs", "strace")
 PARTITIONS = [size << 20 for size in (48, 48, 48, 128)]  # what mkfs.btrfs needs is more than the others do
 DIRECTORIES = ("dev", "proc", "sys", "run", "tmp", "mnt", "bin", "etc", "opt/hoist", "srv", "var/lib", "var/log",
                "var/tmp")

@@ -177,6 +177,7 @@ def test_what_another_profile_shows_has_limits_in_that_profile(alice, agent, mac
     keep_to_their_limits(lambda: shares_of_own(alice))
 
 
+IO_LIMITS = ("io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops", "io_weight")
 UNREACHED = "limits of disk input and output are not enforceable here: "
 
 
@@ -186,17 +187,28 @@ def until_told(alice, degradations):
         pass
 
 
-LOOP = "mke2fs -q -F /run/image && mount -o loop -t ext4 /run/image $at"
+# Kinds of places whose disk nothing limits: how they are mounted at $at, and what is left to do after their end.
+IMAGE = "mke2fs -q -F /run/image"
+UNLIMITED = {"loop": (f"{IMAGE} && mount -o loop -t ext4 /run/image $at", "true"),
+             "fuse": (f"{IMAGE} && fuse2fs /run/image $at", "while pidof fuse2fs; do usleep 10000; done")}
+SEEN = [("loop", "default", "/srv/loop"), ("fuse", "default", "/srv/fuse"), ("loop", "bound", BINDS["rw"][1]),
+        ("loop", "rooted", f"{TREE}/data")]
+
+
+def unenforceable(alice):
+    return {limit.name: limit.detail for limit in alice.agent.GetInfo().limits if not limit.enforceable}
 
 
 def test_place_whose_input_and_output_nothing_limits_is_named_where_it_is_seen(alice, machine, probe):
     """By the name that it has on the host; and where it is not seen nobody is refused for it."""
     limits = amounts(io_read_bps=MIB)
     machine.sh("dd if=/dev/zero of=/run/image bs=1M count=4 status=none")
-    for seen_in, place in (("default", "/srv/loop"), ("bound", BINDS["rw"][1]), ("rooted", f"{TREE}/data")):
-        with mounted(machine, place, LOOP):
+    for kind, seen_in, place in SEEN:
+        with mounted(machine, place, *UNLIMITED[kind]):
             until_told(alice, [f"{UNREACHED}{place}" + (f", which is seen in the profile {seen_in}"
                                                         if seen_in != "default" else "")])
+            lacking = IO_LIMITS if seen_in == "default" else ()
+            assert unenforceable(alice) == {name: f"not enforceable here: {place}" for name in lacking}
             with refused("FAILED_PRECONDITION", "LIMIT_NOT_ENFORCEABLE") as refusal:
                 alice.start(probe, "exit", "0", job_class=seen_in, limits=limits)
             assert f"not enforceable here: {place}" in refusal.message
@@ -204,5 +216,6 @@ def test_place_whose_input_and_output_nothing_limits_is_named_where_it_is_seen(a
             if seen_in != "default":
                 assert ending(alice.run(probe, "exit", "3", limits=limits)) == ("FAILED", "EXITED", 3, 0)
     until_told(alice, [])
+    assert unenforceable(alice) == {}
     machine.sh("rm /run/image")
     assert ending(alice.run(probe, "exit", "3", limits=limits)) == ("FAILED", "EXITED", 3, 0)

@@ -87,6 +87,16 @@ def test_limit_of_all_jobs_together_is_told_apart(alice, agent, machine, probe):
     assert job.error == "killed because all jobs together reached their limit of memory"
 
 
+def test_memory_of_the_host_is_told_apart(alice, machine, probe):
+    """The kernel's own OOM killer, asked for: it takes who has most, and with it the job as a whole."""
+    job = alice.start(probe, "memory", str(128 * MIB), "child", "forever", ",", "out", "ready", "forever")
+    alice.await_output(job, b"ready")
+    machine.sh("echo f >/proc/sysrq-trigger")
+    job = alice.wait(job)
+    assert ending(job) == ("FAILED", "OOM_KILLED", None, 9)
+    assert job.error == "killed because the host ran out of memory"
+
+
 def test_files_in_memory_count(alice, probe):
     job = alice.run(probe, "fill", f"/tmp/x:{64 * MIB}", "fill", f"/job/x:{64 * MIB}", limits=LIMIT)
     assert ending(job) == ("FAILED", "OOM_KILLED", None, 9)

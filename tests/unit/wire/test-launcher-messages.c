@@ -433,6 +433,7 @@ static void test_launcher_answer_round_trip_of_hello(void **unused)
                 .agent_uid = 990,
                 .network_host = true,
                 .enforceable = 5,
+                .unlimited_place = "/srv/net",
                 .lack_count = 2,
                 .lacks = {"no memory controller", "no io controller"},
             },
@@ -442,6 +443,7 @@ static void test_launcher_answer_round_trip_of_hello(void **unused)
     (void)owned;
     assert_string_equal(got->hello.cgroup_root, "hoist");
     assert_true(got->hello.cgroups);
+    assert_string_equal(got->hello.unlimited_place, "/srv/net");
     assert_string_equal(got->hello.lacks[1], "no io controller");
     assert_int_equal(got->hello.lack_count, 2);
     assert_int_equal(got->hello.ceilings.value[LIMIT_PIDS_MAX], 500);
