@@ -35,7 +35,7 @@ enum slot {
     _SLOT_MAX,
 };
 
-/* "hoistst" and the slot's number: a slot can't be taken for another one. */
+/* "hiostst" and the slot's number: a slot can't be taken for another one. */
 #define SLOT_MAGIC(slot) (UINT64_C(0x00747374736f6968) | (uint64_t)(slot) << 56)
 
 struct slot_bytes {

@@ -59,7 +59,7 @@ def crc32c(data):
 
 def state_file(job):
     """As hoistd makes it: only the first slot says something."""
-    slot = struct.pack("<8s16s16sQ", b"hoistst\0", job, bytes(16), 0).ljust(SLOT_SIZE - 8, b"\0")
+    slot = struct.pack("<8s16s16sQ", b"hiostst\0", job, bytes(16), 0).ljust(SLOT_SIZE - 8, b"\0")
     slot += struct.pack("<I", 1)
     return (slot + struct.pack("<I", crc32c(slot))).ljust(STATE_FILE_SIZE, b"\0")
 
