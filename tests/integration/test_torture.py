@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.plain, pytest.mark.skipif(os.geteuid() != 0, reason="n
               pytest.mark.timeout(4000)]
 
 # HOIST_TORTURE_SEED repeats a mixture of blows, HOIST_TORTURE_SECONDS their duration.
-SECONDS = float(os.environ.get("HOIST_TORTURE_SECONDS") or 20)
+SECONDS = float(os.environ.get("HOIST_TORTURE_SECONDS") or 60)
 SOAK_SECONDS = 1800
 
 
