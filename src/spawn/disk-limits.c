@@ -107,12 +107,13 @@ struct told {
 
 static void told_add(struct told *told, const char *text)
 {
-    size_t used = strlen(told->detail);
+    size_t used = strlen(told->detail), size = strlen(text);
 
-    if (used + strlen(text) + MORE_MAX >= LIMIT_DETAIL_MAX)
+    if (used + size + MORE_MAX >= LIMIT_DETAIL_MAX)
         told->more++;
     else
-        snprintf(told->detail + used, LIMIT_DETAIL_MAX - used, "%s%s", used ? ", " : "", text);
+        snprintf(told->detail + used, LIMIT_DETAIL_MAX - used, "%s%.*s", used ? ", " : "",
+                 (int)size, text);
 }
 
 static void told_end(const struct told *told)

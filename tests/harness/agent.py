@@ -135,6 +135,15 @@ class Agent:
         """`within`: a command that runs the one behind it."""
         self._dev_agent("restart", within=within)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        """Down, and no sanitizer has complained."""
+        reports = self.new_reports()
+        self.down()
+        assert not reports
+
     def down(self):
         """Stops it and removes its directory; raises when something is left."""
         for client in self.clients:

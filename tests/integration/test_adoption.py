@@ -15,11 +15,8 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the state
 
 @pytest.fixture
 def own(request):
-    agent = Agent(settings=request.param)
-    yield agent
-    reports = agent.new_reports()
-    agent.down()
-    assert not reports
+    with Agent(settings=request.param) as agent:
+        yield agent
 
 
 def kill_agent(agent):

@@ -50,11 +50,8 @@ def test_every_reason_is_documented_and_nothing_else():
 @pytest.fixture(scope="module")
 def own():
     """An agent whose calls and jobs are few, and that may be broken."""
-    agent = Agent({"jobs_max": 2, "peers.streams_per_principal": 4})
-    yield agent
-    reports = agent.new_reports()
-    agent.down()
-    assert not reports
+    with Agent({"jobs_max": 2, "peers.streams_per_principal": 4}) as agent:
+        yield agent
 
 
 class Scene:

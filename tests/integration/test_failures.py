@@ -24,11 +24,8 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make sy
 @pytest.fixture(scope="module")
 def own():
     """The agent of this file: its programs are held, traced and killed."""
-    agent = Agent()
-    yield agent
-    reports = agent.new_reports()
-    agent.down()
-    assert not reports
+    with Agent() as agent:
+        yield agent
 
 
 @pytest.fixture

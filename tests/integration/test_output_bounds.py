@@ -19,11 +19,8 @@ CAP = 2 << 20
 @pytest.fixture(scope="module")
 def own():
     """The agent of this file: a small cap, and disks of its own."""
-    agent = Agent({"output.cap": "2MiB"})
-    yield agent
-    reports = agent.new_reports()
-    agent.down()
-    assert not reports
+    with Agent({"output.cap": "2MiB"}) as agent:
+        yield agent
 
 
 @pytest.fixture(scope="module")

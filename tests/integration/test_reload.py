@@ -89,11 +89,8 @@ class Edited:
 
 @pytest.fixture(scope="module")
 def own():
-    agent = Agent()
-    yield agent
-    reports = agent.new_reports()
-    agent.down()
-    assert not reports
+    with Agent() as agent:
+        yield agent
 
 
 @pytest.fixture

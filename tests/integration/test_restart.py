@@ -24,11 +24,8 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the state
 
 @pytest.fixture(scope="module")
 def own():
-    agent = Agent()
-    yield agent
-    reports = agent.new_reports()
-    agent.down()
-    assert not reports
+    with Agent() as agent:
+        yield agent
 
 
 @pytest.fixture
