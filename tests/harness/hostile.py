@@ -64,6 +64,12 @@ def state_file(job):
     return (slot + struct.pack("<I", crc32c(slot))).ljust(STATE_FILE_SIZE, b"\0")
 
 
+def index_file(job):
+    """As hoistd makes it: a header, and nothing that was printed (docs/protocol/output-format.md)."""
+    header = struct.pack("<8sQ16sQQQHH", b"hoistIX\n", 0, job, 0, 0, 0, 1, 0)
+    return header + struct.pack("<I", crc32c(header))
+
+
 class Ended(Exception):
     """The launcher has ended the connection."""
 
@@ -173,7 +179,7 @@ class HostileHoistd:
 
     def files(self, job, **instead):
         """What a decent hoistd hands over, but for what is given instead."""
-        made = {"data": lambda: self.file(os.O_RDWR | os.O_APPEND), "index": lambda: self.file(os.O_RDWR),
+        made = {"data": lambda: self.file(os.O_RDWR | os.O_APPEND), "index": lambda: self.file(os.O_RDWR, index_file(job)),
                 "state": lambda: self.file(os.O_RDWR, state_file(job))}
         return [instead.get(name, make)() for name, make in made.items()]
 
