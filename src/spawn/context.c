@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,46 +150,29 @@ static bool root_name_is_valid(const char *name)
     return true;
 }
 
-/* A job's own, its two leaves, and its group's. */
-#define CGROUPS_OF_A_JOB 4
-
-/* By the kernel's own count: we keep none of jobs. */
-static int bound_jobs(const struct spawn_context *context, int root_fd, struct error *err)
+/* Nothing of it is bounded by this. */
+static int root_make(struct spawn_context *context, struct error *err)
 {
-    char text[24] = "max";
-    int r;
-
-    if (context->jobs_max > 0 && context->jobs_max <= INT_MAX / CGROUPS_OF_A_JOB)
-        snprintf(text, sizeof(text), "%" PRIu64, context->jobs_max * CGROUPS_OF_A_JOB);
-    r = cgroup_file_write(root_fd, "cgroup.max.descendants", text);
-    if (r < 0)
-        return error_set(err, r, "can't bound the number of jobs: %s", strerror(-r));
-    return 0;
-}
-
-int context_make_root(struct spawn_context *context, struct error *err)
-{
-    int fd = cgroup_make(context->tree.fd, context->root, NULL, err), r;
-    char told[LIMIT_DETAIL_MAX];
+    int fd = cgroup_make(context->tree.fd, context->root, NULL, err);
 
     if (fd < 0)
         return fd;
     fd_close(context->root_fd);
     context->root_fd = fd;
     context->root_made++;
-    r = bound_jobs(context, fd, err);
-    if (r < 0)
-        return r;
-    r = cgroup_tree_enable(&context->tree, context->root, CGROUP_CONTROLLERS_ALL, AGENT_LEAF,
-                           &context->controllers, err);
-    if (r < 0)
-        return r;
-    r = root_limits_apply(context, told, sizeof(told));
-    return r < 0 ? error_set(err, r, "what all jobs together may take can't be limited: %s", told)
-                 : 0;
+    return cgroup_tree_enable(&context->tree, context->root, CGROUP_CONTROLLERS_ALL, AGENT_LEAF,
+                              &context->controllers, err);
 }
 
-static int root_open(struct spawn_context *context, const char *name, struct error *err)
+int context_make_root(struct spawn_context *context, struct error *err)
+{
+    int r = root_make(context, err);
+
+    return r < 0 ? r : root_limits_apply(context, err);
+}
+
+static int root_open(struct spawn_context *context, const char *name,
+                     const struct spawn_context *predecessor, struct error *err)
 {
     int r;
 
@@ -205,7 +186,8 @@ static int root_open(struct spawn_context *context, const char *name, struct err
         return error_set(err, -ENAMETOOLONG,
                          "the jobs' cgroup root %s has a path of more than %d bytes", context->root,
                          SPAWN_ROOT_MAX);
-    return context_make_root(context, err);
+    r = root_make(context, err);
+    return r < 0 || predecessor ? r : root_limits_unbound_jobs(context, err);
 }
 
 /* Jobs go without cgroups: only an ordinary user may need to. */
@@ -431,12 +413,24 @@ static int context_fill_images(struct spawn_context *context, const struct spawn
     return r < 0 ? r : context_profiles_make(context, options, err);
 }
 
-static int context_fill_limits(struct spawn_context *context, const char *root, struct error *err)
+/* Found out in a cgroup that is made for it, for which a predecessor's root may have no place. */
+static int find_enforceable(struct spawn_context *context, const struct spawn_context *predecessor,
+                            struct error *err)
 {
+    if (!predecessor || predecessor->root_fd < 0 || context->root_fd < 0)
+        return job_limits_probe(context, &context->enforceable, err);
+    context->enforceable = predecessor->enforceable;
+    return 0;
+}
+
+static int context_fill_limits(struct spawn_context *context, const struct spawn_options *options,
+                               struct error *err)
+{
+    const char *root = options->cgroup_root ? options->cgroup_root : ROOT_DEFAULT;
     struct error no_root = {0};
     int r;
 
-    r = root_open(context, root, &no_root);
+    r = root_open(context, root, options->predecessor, &no_root);
     if (r < 0 && !context->rootless) {
         if (err)
             *err = no_root;
@@ -451,7 +445,7 @@ static int context_fill_limits(struct spawn_context *context, const char *root, 
     r = disk_limits_refresh(context, err);
     if (r < 0)
         return r;
-    r = job_limits_probe(context, &context->enforceable, err);
+    r = find_enforceable(context, options->predecessor, err);
     if (r < 0)
         return r;
     context->open_files = rlimit_largest(RLIMIT_NOFILE);
@@ -460,6 +454,17 @@ static int context_fill_limits(struct spawn_context *context, const char *root, 
     if (r >= 0)
         r = degradations_renew(context);
     return r < 0 ? error_set(err, r, "no memory for the list of degradations") : 0;
+}
+
+/* Last of all, when nothing else can fail: the predecessor's jobs and its next ones feel it. */
+static int bound_root(const struct spawn_context *context, const struct spawn_context *predecessor,
+                      struct error *err)
+{
+    int r = context->root_fd < 0 ? 0 : root_limits_apply(context, err);
+
+    if (r < 0 && predecessor && predecessor->root_fd >= 0)
+        (void)root_limits_apply(predecessor, NULL); /* what of it can be taken back */
+    return r;
 }
 
 static bool is_same_file(int fd, int other)
@@ -476,6 +481,35 @@ static void count_roots(struct spawn_context *context, const struct spawn_contex
     if (predecessor)
         context->root_made =
             predecessor->root_made + !is_same_file(context->root_fd, predecessor->root_fd);
+}
+
+struct spawn_context *spawn_context_free(struct spawn_context *context)
+{
+    if (!context)
+        return NULL;
+    if (context->root_fd >= 0)
+        (void)cgroup_remove_empty(context->tree.fd, context->root); /* -EBUSY: jobs run on */
+    fd_close(context->root_fd);
+    free(context->root);
+    cgroup_tree_done(&context->tree);
+    fd_close(context->mounts_fd);
+    fd_close(context->sysfs_fd);
+    ready_root_done(&context->ready_root);
+    context_profiles_done(context);
+    syscall_filter_done(&context->filter);
+    fd_close(context->program);
+    fd_close(context->null);
+    fd_close(context->heeded_fd);
+    strv_free(context->lacks);
+    strv_free(context->degradations);
+    free(context);
+    return NULL;
+}
+
+struct spawn_context *spawn_context_retire(struct spawn_context *context)
+{
+    context->root_fd = fd_close(context->root_fd);
+    return spawn_context_free(context);
 }
 
 int spawn_context_new(const struct spawn_options *options, struct spawn_context **ret,
@@ -510,41 +544,16 @@ int spawn_context_new(const struct spawn_options *options, struct spawn_context 
     if (r >= 0)
         r = context_fill_images(context, options, err);
     if (r >= 0)
-        r = context_fill_limits(context, options->cgroup_root ? options->cgroup_root : ROOT_DEFAULT,
-                                err);
-    if (r < 0)
+        r = context_fill_limits(context, options, err);
+    if (r >= 0)
+        r = bound_root(context, options->predecessor, err);
+    if (r < 0) {
+        if (options->predecessor)
+            context = spawn_context_retire(context);
         return r;
+    }
     count_roots(context, options->predecessor);
     ready_root_init(context, options->root_ahead);
     *ret = TAKE_PTR(context);
     return 0;
-}
-
-struct spawn_context *spawn_context_free(struct spawn_context *context)
-{
-    if (!context)
-        return NULL;
-    if (context->root_fd >= 0)
-        (void)cgroup_remove_empty(context->tree.fd, context->root); /* -EBUSY: jobs run on */
-    fd_close(context->root_fd);
-    free(context->root);
-    cgroup_tree_done(&context->tree);
-    fd_close(context->mounts_fd);
-    fd_close(context->sysfs_fd);
-    ready_root_done(&context->ready_root);
-    context_profiles_done(context);
-    syscall_filter_done(&context->filter);
-    fd_close(context->program);
-    fd_close(context->null);
-    fd_close(context->heeded_fd);
-    strv_free(context->lacks);
-    strv_free(context->degradations);
-    free(context);
-    return NULL;
-}
-
-struct spawn_context *spawn_context_retire(struct spawn_context *context)
-{
-    context->root_fd = fd_close(context->root_fd);
-    return spawn_context_free(context);
 }

@@ -72,7 +72,7 @@ bool context_network_is_hosts(const struct context_profile *profile, const struc
 
 /*
  * Makes the cgroup root, or makes it anew: another agent that used the same one may have removed it
- * as its own. Sets root_fd and controllers.
+ * as its own. Sets root_fd and controllers, and puts into force what all jobs may take.
  */
 int context_make_root(struct spawn_context *context, struct error *err);
 

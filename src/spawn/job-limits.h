@@ -17,8 +17,8 @@ struct spawn_context;
 /*
  * Which limits can be put into force in the children of the context's cgroup root: its controllers,
  * and control files that are really there (seen in a cgroup made for the purpose). Whether the
- * disks that a job sees can be limited is another question (spawn/disk-limits.h). Needs root_fd and
- * controllers.
+ * disks that a job sees can be limited is another question (spawn/disk-limits.h). Needs root_fd,
+ * controllers, and room for one cgroup more below the root.
  */
 int job_limits_probe(const struct spawn_context *context, uint32_t *ret, struct error *err);
 

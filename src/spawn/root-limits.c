@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,18 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/error.h"
 #include "base/fd.h"
 #include "base/strv.h"
 #include "linux/cgroup-limits.h"
 #include "linux/cgroup-tree.h"
 #include "spawn/context.h"
+#include "wire/limits.h"
 
 #define NUMBER_MAX 32
+
+/* A job's own, its two leaves, and its group's. */
+#define CGROUPS_OF_A_JOB 4
 
 /* hoistd with its threads, the launcher and what they have in the page cache: measured below 30 MB.
  */
@@ -59,7 +65,7 @@ struct spawn_room root_limits_room(const struct spawn_context *context)
     };
 }
 
-int root_limits_apply(const struct spawn_context *context, char *told, size_t size)
+static int totals_apply(const struct spawn_context *context, char *told, size_t size)
 {
     const struct {
         enum cgroup_limit limit;
@@ -84,6 +90,35 @@ int root_limits_apply(const struct spawn_context *context, char *told, size_t si
             return r;
     }
     return 0;
+}
+
+/* By the kernel's own count: we keep none of jobs. */
+static int bound_jobs(const struct spawn_context *context, uint64_t jobs, struct error *err)
+{
+    char text[NUMBER_MAX] = "max";
+    int r;
+
+    if (jobs > 0 && jobs <= INT_MAX / CGROUPS_OF_A_JOB)
+        snprintf(text, sizeof(text), "%" PRIu64, jobs * CGROUPS_OF_A_JOB);
+    r = cgroup_file_write(context->root_fd, "cgroup.max.descendants", text);
+    if (r < 0)
+        return error_set(err, r, "can't bound the number of jobs: %s", strerror(-r));
+    return 0;
+}
+
+int root_limits_apply(const struct spawn_context *context, struct error *err)
+{
+    char told[LIMIT_DETAIL_MAX];
+    int r = totals_apply(context, told, sizeof(told));
+
+    if (r < 0)
+        return error_set(err, r, "what all jobs together may take can't be limited: %s", told);
+    return bound_jobs(context, context->jobs_max, err);
+}
+
+int root_limits_unbound_jobs(const struct spawn_context *context, struct error *err)
+{
+    return bound_jobs(context, 0, err);
 }
 
 static int protect_leaf(const struct spawn_context *context, char *told, size_t size)

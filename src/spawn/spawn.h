@@ -92,7 +92,8 @@ struct spawn_options {
 
     /*
      * The context that this one is to replace, with the same cgroup root; NULL: none. hoist-init's
-     * image is taken from it: the file may be another version's by now. Borrowed for the call.
+     * image is taken from it: the file may be another version's by now. Where the new one can't be
+     * made, the root and what all jobs may take stay as they are. Borrowed for the call.
      */
     const struct spawn_context *predecessor;
 
