@@ -6,16 +6,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "child.h"
 #include "fixture.h"
 #include "linux/cage.h"
 #include "linux/privileges.h"
-
-#define SKIPPED 77
 
 static char directory[] = "/var/tmp/hoist-test-XXXXXX";
 
@@ -28,27 +26,6 @@ static int teardown(void **unused)
 {
     return rmdir(directory);
 }
-
-/* Runs `body` in a child, which returns 0, the line that failed, or SKIPPED. */
-static void in_child(int (*body)(void))
-{
-    int status;
-    pid_t pid = fork();
-
-    if (pid == 0)
-        _exit(body());
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) == SKIPPED)
-        skip();
-    assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-#define CHECK(fact)                                                                                \
-    do {                                                                                           \
-        if (!(fact))                                                                               \
-            return __LINE__ & 0x7f ? __LINE__ & 0x7f : 1;                                          \
-    } while (0)
 
 static int enter(void)
 {

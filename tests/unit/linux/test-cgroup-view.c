@@ -4,19 +4,18 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "child.h"
 #include "fixture.h"
 #include "linux/cgroup-tree.h"
 #include "linux/cgroup-view.h"
 
 /* What a reader can do with a view of a cgroup, made by root and by somebody who is not. */
 
-#define SKIPPED 77
-#define NOBODY  65534
+#define NOBODY 65534
 
 static struct cgroup_tree tree = CGROUP_TREE_NULL;
 static char name[64];
@@ -42,12 +41,6 @@ static int teardown(void **unused)
     cgroup_tree_done(&tree);
     return 0;
 }
-
-#define CHECK(fact)                                                                                \
-    do {                                                                                           \
-        if (!(fact))                                                                               \
-            return __LINE__ & 0x7f ? __LINE__ & 0x7f : 1;                                          \
-    } while (0)
 
 static bool leads_to_itself(int view, const char *path)
 {
@@ -81,28 +74,17 @@ static int use_as_nobody(void)
     return use();
 }
 
-/* Runs `body` in a child, which returns 0, the line that failed, or SKIPPED. */
-static void in_child(int (*body)(void))
+static void in_child_with_tree(int (*body)(void))
 {
-    int status;
-    pid_t pid;
-
     if (tree.fd < 0)
         skip();
-    pid = fork();
-    if (pid == 0)
-        _exit(body());
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) == SKIPPED)
-        skip();
-    assert_int_equal(WEXITSTATUS(status), 0);
+    in_child(body);
 }
 
 static void test_cgroup_view_leads_nowhere_else(void **unused)
 {
     (void)unused;
-    in_child(use);
+    in_child_with_tree(use);
 }
 
 static bool namespaces_are_allowed(void)
@@ -119,7 +101,7 @@ static void test_cgroup_view_of_an_ordinary_user_is_the_same(void **unused)
     (void)unused;
     if (!namespaces_are_allowed())
         skip();
-    in_child(use_as_nobody);
+    in_child_with_tree(use_as_nobody);
 }
 
 static int look_after_removal(void)
@@ -136,7 +118,7 @@ static int look_after_removal(void)
 static void test_cgroup_view_keeps_no_cgroup_there(void **unused)
 {
     (void)unused;
-    in_child(look_after_removal);
+    in_child_with_tree(look_after_removal);
 }
 
 int main(void)

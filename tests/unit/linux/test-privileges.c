@@ -4,26 +4,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "child.h"
 #include "fixture.h"
 #include "linux/privileges.h"
-
-/* Runs in a child; its return value is the exit code. */
-static int in_child(int (*run)(void))
-{
-    int status;
-    pid_t pid = fork();
-
-    if (pid == 0)
-        _exit(run());
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
 
 static bool status_has(const char *line)
 {
@@ -36,16 +23,13 @@ static int drop_and_look(void)
 {
     struct error err;
 
-    if (privileges_drop(65534, 65534, &err) < 0)
-        return 1;
-    if (getuid() != 65534 || getgid() != 65534 || getgroups(0, NULL) != 0)
-        return 2;
-    if (!status_has("CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
-                    "CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n"))
-        return 3;
-    if (capability_is_effective(CAP_KILL) || setuid(0) == 0)
-        return 4;
-    return privileges_drop(65533, 65533, &err) < 0 ? 0 : 5;
+    CHECK(privileges_drop(65534, 65534, &err) == 0);
+    CHECK(getuid() == 65534 && getgid() == 65534 && getgroups(0, NULL) == 0);
+    CHECK(status_has("CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
+                     "CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n"));
+    CHECK(!capability_is_effective(CAP_KILL) && setuid(0) < 0);
+    CHECK(privileges_drop(65533, 65533, &err) < 0);
+    return 0;
 }
 
 static void test_privileges_drop_leaves_nothing(void **unused)
@@ -54,7 +38,7 @@ static void test_privileges_drop_leaves_nothing(void **unused)
         fprintf(stderr, "# skipped: needs root\n");
         skip();
     }
-    assert_int_equal(in_child(drop_and_look), 0);
+    in_child(drop_and_look);
     assert_true(capability_is_effective(CAP_KILL));
 }
 
@@ -62,15 +46,15 @@ static int drop_as_an_ordinary_user(void)
 {
     struct error err;
 
-    if (geteuid() == 0 &&
-        (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0))
-        return 1;
-    return privileges_drop(getuid(), getgid(), &err) < 0 ? 2 : 0;
+    CHECK(geteuid() != 0 ||
+          (setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0));
+    CHECK(privileges_drop(getuid(), getgid(), &err) == 0);
+    return 0;
 }
 
 static void test_privileges_drop_works_for_an_ordinary_user(void **unused)
 {
-    assert_int_equal(in_child(drop_as_an_ordinary_user), 0);
+    in_child(drop_as_an_ordinary_user);
 }
 
 int main(void)
