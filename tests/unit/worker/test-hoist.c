@@ -45,7 +45,6 @@ static void open_hoist(struct fixture *fixture)
 
     options.state_dir = fixture->dir;
     options.init_path = getenv("HOIST_INIT");
-    options.cgroup_root = "hoist-test-library";
     options.ended = ended;
     options.userdata = fixture;
     if (hoist_open(&options, &fixture->hoist, &error) < 0)
@@ -337,7 +336,6 @@ static void test_state_directory_is_locked(void **state)
 
     options.state_dir = fixture->dir;
     options.init_path = getenv("HOIST_INIT");
-    options.cgroup_root = "hoist-test-library";
     assert_int_equal(hoist_open(&options, &second, &error), -EBUSY);
     assert_non_null(strstr(error.text, "another agent"));
 }
