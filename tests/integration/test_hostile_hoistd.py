@@ -222,7 +222,7 @@ def test_each_request_out_of_turn_ends_it(hostile, when, at):
     fds = hoistd.files(bytes(16)) if "spawn" in request else hoistd.lifeline() if "ready" in request else []
     with pytest.raises(Ended):
         hoistd.ask(fds, **request)
-    hoistd.log(b"broke the protocol: killing it")
+    hoistd.log(b"is not legal in the state")
     for fd in fds:
         os.close(fd)
 
