@@ -15,6 +15,7 @@ import tempfile
 import uuid
 
 from harness import BUILD, PATIENCE, TOP
+from harness.checksum import crc32c
 from harness.traces import cgroup_mount
 from harness.waiting import cgroup_empty, read_until
 
@@ -46,15 +47,6 @@ def messages():
             finally:
                 sys.path.remove(directory)
     return sys.modules[name]
-
-
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
 
 
 def state_file(job):
