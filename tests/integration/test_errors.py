@@ -208,8 +208,7 @@ def cwd_that_is_not_there(scene):
 
 @provokes("LIMIT_NOT_ENFORCEABLE")
 def limit_without_its_controller(scene):
-    agent = Agent({"unenforced_limits": "refuse"})
-    scene.later.callback(agent.down)
+    agent = scene.later.enter_context(Agent({"unenforced_limits": "refuse"}))
     lacking = [limit.name for limit in agent.client("alice").agent.GetInfo().limits if not limit.enforceable]
     if not lacking:
         pytest.skip("this kernel can enforce every limit")
@@ -266,8 +265,8 @@ def launcher_killed_before_it_answers(scene):
 def ceiling_that_is_kept_from_hoistd(scene):
     """hoistd would refuse it by itself, so that it has to be deceived."""
     os.chmod(scene.directory, 0o755)
-    agent = Agent(launcher={"max_open_files": "100"}, build=relay.build_with_relay(BUILD, scene.directory))
-    scene.later.callback(agent.down)
+    build = relay.build_with_relay(BUILD, scene.directory)
+    agent = scene.later.enter_context(Agent(launcher={"max_open_files": "100"}, build=build))
     agent.client("alice").start("true", limits={"open_files": {"value": 101}})
 
 
@@ -285,8 +284,7 @@ def more_jobs_than_the_agent_has_room_for(scene):
 
 @provokes("RESERVATION_DOES_NOT_FIT")
 def more_memory_kept_than_the_host_has(scene):
-    agent = Agent({"classes": "{greedy: {reserve: {memory: 1000TB}}}"})
-    scene.later.callback(agent.down)
+    agent = scene.later.enter_context(Agent({"classes": "{greedy: {reserve: {memory: 1000TB}}}"}))
     agent.client("alice").start("true", job_class="greedy")
 
 

@@ -16,14 +16,11 @@ pytestmark = [pytest.mark.plain, pytest.mark.skipif(os.geteuid() != 0, reason="n
 
 def kill(victim, points, seed):
     """Returns the run, when it was judged."""
-    with torture.counters() as (counters, settings, launcher):
-        agent = Agent(settings={"jobs_max": "500", **settings}, launcher=launcher)
-        try:
-            run = kill_points.KillPoints(agent, seed, counters, victim, points)
-            judge(agent, run)
-            return run
-        finally:
-            agent.down()
+    with (torture.counters() as (counters, settings, launcher),
+          Agent(settings={"jobs_max": "500", **settings}, launcher=launcher) as agent):
+        run = kill_points.KillPoints(agent, seed, counters, victim, points)
+        judge(agent, run)
+        return run
 
 
 @pytest.mark.soak

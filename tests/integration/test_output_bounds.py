@@ -144,12 +144,9 @@ def test_job_that_is_lost_tells_its_gap(alice):
 @pytest.fixture(scope="module")
 def chosen():
     """An agent whose classes say something of output."""
-    agent = Agent({"output.cap": "8MiB", "output.keep_head": "2MiB",
-                   "classes.brief": "{output_cap: 1MiB, output_policy: stop_job}"})
-    yield agent
-    reports = agent.new_reports()
-    agent.down()
-    assert not reports
+    with Agent({"output.cap": "8MiB", "output.keep_head": "2MiB",
+                "classes.brief": "{output_cap: 1MiB, output_policy: stop_job}"}) as agent:
+        yield agent
 
 
 def policy(name):

@@ -93,13 +93,9 @@ class Host:
 
 @pytest.fixture(scope="module")
 def host(messages):
-    agent = Agent({"classes": "{net: {profile: net, profile_for_all: true}}"},
-                  {"hide": "/opt/place/secret", "profile": "net network=host"})
-    try:
+    with Agent({"classes": "{net: {profile: net, profile_for_all: true}}"},
+               {"hide": "/opt/place/secret", "profile": "net network=host"}) as agent:
         yield Host(agent)
-        assert not agent.new_reports()
-    finally:
-        agent.down()
 
 
 VIEW = "cut -d' ' -f 4-6 /proc/self/mountinfo | sort; cd /; stat -c '%A %N %t:%T' * dev/*"

@@ -315,9 +315,8 @@ def test_calls_that_a_shutdown_ends_say_so_and_can_be_resumed(own, alice, probe)
 
 @pytest.fixture
 def stopping():
-    agent = Agent(settings={"on_agent_exit": "stop"})
-    yield agent
-    agent.down()
+    with Agent(settings={"on_agent_exit": "stop"}) as agent:
+        yield agent
 
 
 def test_an_agent_that_takes_its_jobs_with_it(stopping, probe):

@@ -49,13 +49,10 @@ def assert_nothing_is_left(agent, run):
 def torment(duration, record_property):
     seed = os.environ.get("HOIST_TORTURE_SEED") or f"{random.SystemRandom().getrandbits(32):08x}"
     print(f"torture: HOIST_TORTURE_SEED={seed} HOIST_TORTURE_SECONDS={duration:g}")
-    with torture.counters() as (counters, settings, launcher):
-        agent = Agent(settings={"jobs_max": "500", **settings}, launcher=launcher)
-        try:
-            run = torture.Torture(agent, seed, duration, counters)
-            judge(agent, run)
-        finally:
-            agent.down()
+    with (torture.counters() as (counters, settings, launcher),
+          Agent(settings={"jobs_max": "500", **settings}, launcher=launcher) as agent):
+        run = torture.Torture(agent, seed, duration, counters)
+        judge(agent, run)
     record_property("seed", seed)
     record_property("starts", len(run.starts))
     record_property("acknowledged", len(run.acknowledged()))
