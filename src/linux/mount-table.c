@@ -94,6 +94,31 @@ static size_t text_count_lines(const char *text)
     return count;
 }
 
+/* By mount point; of several on one point the last comes last. */
+static int entry_compare(const void *a, const void *b)
+{
+    const struct mount_entry *one = *(struct mount_entry *const *)a;
+    const struct mount_entry *other = *(struct mount_entry *const *)b;
+    int order = strcmp(one->target, other->target);
+
+    return order != 0 ? order : (one > other) - (one < other);
+}
+
+/* Once for the whole table, sorted: a host may have thousands of mounts. */
+static int covered_mark(struct mount_table *table)
+{
+    _cleanup_free_ struct mount_entry **sorted = calloc(table->count + 1, sizeof(*sorted));
+
+    if (!sorted)
+        return -ENOMEM;
+    for (size_t i = 0; i < table->count; i++)
+        sorted[i] = &table->entries[i];
+    qsort(sorted, table->count, sizeof(struct mount_entry *), entry_compare);
+    for (size_t i = 0; i + 1 < table->count; i++)
+        sorted[i]->covered = text_equal(sorted[i]->target, sorted[i + 1]->target);
+    return 0;
+}
+
 int mount_table_parse(const char *text, struct mount_table *ret, struct error *err)
 {
     _cleanup_mount_table_ struct mount_table table = {.text = strdup(text)};
@@ -110,6 +135,8 @@ int mount_table_parse(const char *text, struct mount_table *ret, struct error *e
             return error_set(err, -EBADMSG, "line %zu of mountinfo is malformed", table.count + 1);
         table.count++;
     }
+    if (covered_mark(&table) < 0)
+        return error_set(err, -ENOMEM, "no memory for the table of mounts");
     *ret = table;
     table = (struct mount_table){0};
     return 0;

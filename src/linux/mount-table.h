@@ -26,6 +26,7 @@ struct mount_entry {
     const char *type;          /* "ext4", "fuse.sshfs" */
     const char *source;        /* "/dev/vda1", or whatever the file system says */
     const char *super_options; /* of the file system: "rw,lowerdir=…" */
+    bool covered;              /* by another mount on the same mount point */
 };
 
 struct mount_table {

@@ -104,17 +104,22 @@ void context_profiles_done(struct spawn_context *context)
     context->profile_count = 0;
 }
 
-/* What holds a shown place from above counts as well as what is mounted below it. */
+/*
+ * What holds a shown place from above counts as well as what is mounted below it. For the few
+ * entries only that are on the way to the place the whole table is searched.
+ */
 static bool place_shows(const char *place, const struct mount_table *table,
                         const struct mount_entry *entry)
 {
-    return path_is_below(entry->target, place) || mount_table_find(table, place) == entry;
+    if (path_is_below(entry->target, place))
+        return true;
+    return path_is_below(place, entry->target) && mount_table_find(table, place) == entry;
 }
 
 bool context_profile_shows(const struct context_profile *profile, const struct mount_table *table,
                            const struct mount_entry *entry)
 {
-    if (mount_table_find(table, entry->target) != entry) /* another one covers it */
+    if (entry->covered)
         return false;
     for (char **source = profile->sources; source && *source; source++)
         if (place_shows(*source, table, entry))

@@ -84,6 +84,28 @@ static void test_mount_table_find_takes_the_longest_and_the_last(void **unused)
     assert_ptr_equal(mount_table_find(&table, "/proc/1"), &table.entries[0]);
 }
 
+static void test_mount_table_parse_marks_what_is_covered(void **unused)
+{
+    static const char text_of_stacks[] = "27 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+                                         "28 27 254:2 / /srv rw - xfs /dev/vda2 rw\n"
+                                         "29 28 254:3 / /srv/x rw - xfs /dev/vda3 rw\n"
+                                         "30 28 254:4 / /srv rw - xfs /dev/vda4 rw\n"
+                                         "31 27 254:5 / /srvx rw - xfs /dev/vda5 rw\n"
+                                         "32 27 0:5 / / rw - tmpfs none rw\n"
+                                         "33 30 254:6 / /srv rw - xfs /dev/vda6 rw\n";
+    static const bool covered[] = {true, true, false, true, false, false, false};
+    _cleanup_mount_table_ struct mount_table table = {0};
+
+    assert_int_equal(mount_table_parse(text_of_stacks, &table, NULL), 0);
+    assert_int_equal(table.count, ARRAY_SIZE(covered));
+    for (size_t i = 0; i < table.count; i++) {
+        const struct mount_entry *entry = &table.entries[i];
+
+        assert_int_equal(entry->covered, covered[i]);
+        assert_int_equal(entry->covered, mount_table_find(&table, entry->target) != entry);
+    }
+}
+
 static void test_path_is_below_ends_at_names(void **unused)
 {
     assert_true(path_is_below("/a/b", "/a"));
@@ -103,6 +125,7 @@ int main(void)
         cmocka_unit_test(test_mount_table_parse_takes_an_empty_file),
         cmocka_unit_test(test_mount_table_read_knows_our_own_proc),
         cmocka_unit_test(test_mount_table_find_takes_the_longest_and_the_last),
+        cmocka_unit_test(test_mount_table_parse_marks_what_is_covered),
         cmocka_unit_test(test_path_is_below_ends_at_names),
     };
 
