@@ -481,6 +481,7 @@ void config_done(struct launcher_config *config)
     strv_free(config->hidden);
     strv_free(config->environment);
     strv_free(config->hoistd_args);
+    free(config->file);
     for (size_t i = 0; i < CONFIG_KEYS_MAX; i++) {
         strv_free(config->origins[i].values);
         free(config->origins[i].where);

@@ -57,6 +57,7 @@ struct launcher_config {
     int log_level;  /* enum log_level */
 
     char **hoistd_args; /* what stood behind "--"; NULL: none */
+    char *file;         /* that was read, absolute; NULL: there was none */
 
     /* For --print-config: each key's text and where it was set ("launcher.conf:12"). */
     struct config_origin {

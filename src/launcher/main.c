@@ -264,7 +264,7 @@ static int start(struct launcher *launcher, struct error *err)
     if (r >= 0)
         r = config_init(launcher->config, err);
     if (r >= 0)
-        r = options_load(launcher->argc, launcher->argv, launcher->config, &request, err);
+        r = options_load(launcher->argc, launcher->argv, NULL, launcher->config, &request, err);
     if (r < 0) {
         /* Said to whoever typed it, not to the log. */
         dprintf(STDERR_FILENO, PROGRAM ": %s\n", err->text);

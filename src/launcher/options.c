@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/strv.h"
@@ -149,15 +150,33 @@ static int take_arguments(struct command_line *line, int argc, char **argv,
     return 0;
 }
 
-static int load_file(const struct command_line *line, struct launcher_config *config,
-                     struct error *err)
+/* The launcher goes to "/", and reads it again from there. Negative: as *err says. */
+static int absolute_path(const char *path, char **ret, struct error *err)
 {
-    int r = config_read(config, line->file ?: CONFIG_FILE_DEFAULT, err);
+    _cleanup_free_ char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
 
-    return r == -ENOENT && !line->file ? 0 : r;
+    if (path[0] != '/' && !here)
+        return error_set(err, -errno, "can't tell where %s is: %s", path, strerror(errno));
+    *ret = here ? text_format("%s/%s", here, path) : strdup(path);
+    return *ret ? 0 : error_set(err, -ENOMEM, "no memory for a path");
 }
 
-int options_load(int argc, char **argv, struct launcher_config *config,
+static int load_file(const struct command_line *line, const char *again,
+                     struct launcher_config *config, struct error *err)
+{
+    const char *named = again ?: line->file;
+    _cleanup_free_ char *path = NULL;
+    int r = absolute_path(named ?: CONFIG_FILE_DEFAULT, &path, err);
+
+    if (r < 0)
+        return r;
+    r = config_read(config, path, err);
+    if (r >= 0)
+        config->file = TAKE_PTR(path);
+    return r == -ENOENT && !named ? 0 : r;
+}
+
+int options_load(int argc, char **argv, const char *again, struct launcher_config *config,
                  enum options_request *ret_request, struct error *err)
 {
     struct command_line line = {.request = OPTIONS_RUN};
@@ -169,7 +188,7 @@ int options_load(int argc, char **argv, struct launcher_config *config,
     if (line.request == OPTIONS_HELP || line.request == OPTIONS_VERSION ||
         line.request == OPTIONS_PARK)
         return 0;
-    r = load_file(&line, config, err);
+    r = load_file(&line, again, config, err);
     for (size_t i = 0; i < line.count && r >= 0; i++)
         r = config_set(config, line.settings[i].key, line.settings[i].value, line.settings[i].where,
                        err);

@@ -21,10 +21,13 @@ enum options_request {
 
 /*
  * Reads the command line and the file that it names into `config` (config_init() was called). The
- * default file may be missing, one that was named may not. --help, --version
- * and --park need neither.
+ * default file may be missing, one that was named may not. --help, --version and --park need
+ * neither.
+ *
+ * `again` is the `file` of the configuration that this one is to replace; NULL: none. It has to be
+ * there: a file that has gone doesn't mean that root allows everything now.
  */
-int options_load(int argc, char **argv, struct launcher_config *config,
+int options_load(int argc, char **argv, const char *again, struct launcher_config *config,
                  enum options_request *ret_request, struct error *err);
 
 /* Appends the text of --help. */

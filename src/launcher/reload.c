@@ -58,7 +58,8 @@ static int load(const struct launcher *launcher, struct launcher_config *ret, ch
     int r = config_init(ret, err);
 
     if (r >= 0)
-        r = options_load(launcher->argc, launcher->argv, ret, &request, err);
+        r = options_load(launcher->argc, launcher->argv, launcher->config->file, ret, &request,
+                         err);
     if (r >= 0)
         r = config_keep(ret, launcher->config, kept, err);
     if (r >= 0)

@@ -8,7 +8,7 @@ struct spawn_context;
 
 /*
  * launcher.conf read again while the launcher runs: command line and file are taken as a whole or,
- * where anything in them isn't in order, not at all.
+ * where anything in them isn't in order, not at all. A file that was there has to be there.
  *
  * What it says of jobs (ceilings, profiles, what is hidden) holds for those that are started from
  * then on, what it says of hoistd for the next one. What the launcher and the jobs that run have

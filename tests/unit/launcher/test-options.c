@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "base/fd.h"
+#include "base/strv.h"
 #include "launcher/options.h"
 
 static int setup(void **state)
@@ -36,7 +40,7 @@ static int load(struct launcher_config *config, const char *const *argv)
 
     while (argv[argc])
         argc++;
-    return options_load(argc, (char **)(uintptr_t)argv, config, &request, &err);
+    return options_load(argc, (char **)(uintptr_t)argv, NULL, config, &request, &err);
 }
 
 #define LOAD(config, ...) load(config, (const char *const[]){"hoist-launcher", __VA_ARGS__, NULL})
@@ -87,6 +91,30 @@ static void test_options_load_wants_the_file_that_was_named(void **state)
     assert_int_equal(request, OPTIONS_HELP);
 }
 
+/* What is named is there when the launcher has gone to "/", and is to be there for good. */
+static void test_options_load_keeps_where_the_file_is(void **state)
+{
+    char place[] = "/tmp/hoist-test-XXXXXX";
+    char *const argv[] = {(char[]){"hoist-launcher"}, NULL};
+    struct launcher_config *config = *state, again;
+
+    assert_non_null(mkdtemp(place));
+    assert_int_equal(chdir(place), 0);
+    fd_close(open("launcher.conf", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    assert_int_equal(LOAD(config, "--config", "launcher.conf"), 0);
+    assert_int_equal(chdir("/"), 0);
+    assert_true(text_starts_with(config->file, place));
+    assert_int_equal(config_init(&again, &err), 0);
+    assert_int_equal(options_load(1, (char **)argv, config->file, &again, &request, &err), 0);
+    assert_string_equal(again.file, config->file);
+    config_done(&again);
+    assert_int_equal(unlink(config->file) | rmdir(place), 0);
+    assert_int_equal(config_init(&again, &err), 0);
+    assert_int_equal(options_load(1, (char **)argv, config->file, &again, &request, &err), -ENOENT);
+    assert_null(again.file);
+    config_done(&again);
+}
+
 static void test_options_help_fits_a_terminal(void **unused)
 {
     _cleanup_buffer_ struct buffer out = {.limit = 0};
@@ -110,6 +138,7 @@ int main(void)
         TEST(test_options_load_hands_the_rest_to_hoistd),
         TEST(test_options_load_says_what_is_wrong),
         TEST(test_options_load_wants_the_file_that_was_named),
+        TEST(test_options_load_keeps_where_the_file_is),
         TEST(test_options_help_fits_a_terminal),
     };
 
