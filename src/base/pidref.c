@@ -65,8 +65,9 @@ int pidref_reopen(pid_t pid, uint64_t start_time, struct pidref *ret)
     if (pid <= 0)
         return -ESRCH;
     fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    /* A thread of another process has the pid now: EINVAL, on newer kernels ENOENT. */
     if (fd < 0)
-        return -errno;
+        return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
     /* Read after the pidfd was opened: it still is that process, or the pidfd names a dead one. */
     r = pid_start_time(pid, &found);
     if (r < 0)

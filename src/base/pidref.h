@@ -34,7 +34,8 @@ int pidref_take(pid_t pid, int pidfd, struct pidref *ret);
 
 /*
  * Finds the process again after a restart: opens a pidfd and compares the start time.
- * -ESRCH when that process is gone (also when the pid belongs to another one now).
+ * -ESRCH when that process is gone (also when the pid belongs to another one now, or to a thread of
+ * another one).
  */
 int pidref_reopen(pid_t pid, uint64_t start_time, struct pidref *ret);
 

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -195,6 +196,27 @@ static _Noreturn void tree(const char *depth)
         }
     }
     forever(NULL);
+}
+
+static void *stay(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        pause();
+    }
+    return NULL;
+}
+
+/* More threads, which do nothing. */
+static void add_threads(const char *count)
+{
+    for (unsigned long i = number(count); i > 0; i--) {
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, stay, NULL) != 0) {
+            fail("pthread_create");
+        }
+    }
 }
 
 /* Forks in every process until it is killed; the first one says when it is refused. */
@@ -430,6 +452,7 @@ static const struct step steps[] = {
     {"reap", false, reap},
     {"signal", true, die_of},
     {"sleep", true, rest},
+    {"threads", true, add_threads},
     {"tree", true, tree},
     {"try", true, attempt},
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -45,6 +46,44 @@ static void test_pidref_reopen_compares_the_start_time(void **unused)
     assert_int_equal(pidref_reopen(pid, start, &ref), -ESRCH);
 }
 
+struct thread {
+    pthread_t thread;
+    pid_t tid;
+    pthread_barrier_t known, done;
+};
+
+static void *stay(void *data)
+{
+    struct thread *thread = data;
+
+    thread->tid = (pid_t)syscall(SYS_gettid);
+    pthread_barrier_wait(&thread->known);
+    pthread_barrier_wait(&thread->done);
+    return NULL;
+}
+
+/* A thread's id is out of the same numbers: it may be one that a process had before. */
+static void test_pidref_reopen_takes_no_thread_for_a_process(void **unused)
+{
+    _cleanup_pidref_ struct pidref ref = PIDREF_NULL;
+    struct thread thread;
+    uint64_t start;
+
+    (void)unused;
+    assert_int_equal(pthread_barrier_init(&thread.known, NULL, 2), 0);
+    assert_int_equal(pthread_barrier_init(&thread.done, NULL, 2), 0);
+    assert_int_equal(pthread_create(&thread.thread, NULL, stay, &thread), 0);
+    pthread_barrier_wait(&thread.known);
+    assert_int_equal(pid_start_time(thread.tid, &start), 0);
+    assert_int_equal(pidref_reopen(thread.tid, start, &ref), -ESRCH);
+    assert_int_equal(pidref_reopen(thread.tid, start + 1, &ref), -ESRCH);
+    assert_int_equal(ref.fd, FD_NONE);
+    pthread_barrier_wait(&thread.done);
+    assert_int_equal(pthread_join(thread.thread, NULL), 0);
+    pthread_barrier_destroy(&thread.known);
+    pthread_barrier_destroy(&thread.done);
+}
+
 static void test_pidref_queue_delivers_the_value(void **unused)
 {
     _cleanup_pidref_ struct pidref ref = PIDREF_NULL;
@@ -78,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pidref_reopen_compares_the_start_time),
+        cmocka_unit_test(test_pidref_reopen_takes_no_thread_for_a_process),
         cmocka_unit_test(test_pidref_queue_delivers_the_value),
         cmocka_unit_test(test_boot_id_read_is_stable),
     };
