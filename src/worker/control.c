@@ -219,15 +219,31 @@ static void stop_all_goes_on(struct worker_operation *op, struct job *ended)
     op->woken = stop_all_goes_on;
     if (job)
         operation_wait_for(op, job, OPERATION_WAITS_FOR_END);
+    else if (!op->worker->recovered)
+        operation_wait_for_recovery(op);
     else
         operation_answer(op);
 }
 
+/* Those that were found again meanwhile have the same time as the others, from then on. */
 static int stop_all_is_late(sd_event_source *source, uint64_t usec, void *userdata)
 {
+    struct worker_operation *op = userdata;
+    usec_t now = clock_boot(), latest = 0;
+
     (void)source, (void)usec;
-    operation_answer(userdata);
+    for (struct job *job = op->worker->jobs; job; job = job->hh.next)
+        if (!job->end_told)
+            latest = MAX(latest, job->kill_deadline);
+    if (latest <= now || operation_arm(op, latest + STOP_ANSWER_MARGIN, stop_all_is_late) < 0)
+        operation_answer(op);
     return 0;
+}
+
+void job_stop_with_all(struct job *job)
+{
+    if (job->worker->stopping)
+        job_stop(job, "", 0, job->worker->stop_grace);
 }
 
 int worker_stop_all(struct worker *worker, usec_t grace, worker_done_fn *done, void *userdata,
@@ -235,17 +251,18 @@ int worker_stop_all(struct worker *worker, usec_t grace, worker_done_fn *done, v
 {
     const struct worker_caller caller = {.principal = "", .all_jobs = true};
     struct worker_operation *op = operation_new(worker, &caller, NULL, done, userdata);
-    usec_t longest = 0;
+    usec_t longest = worker->recovered ? 0 : worker->grace;
 
     if (!op)
         return -ENOMEM;
     if (ret)
         *ret = op;
+    op->goes_on = true;
+    worker->stopping = true;
+    worker->stop_grace = grace;
     for (struct job *job = worker->jobs; job; job = job->hh.next) {
-        usec_t own = grace == USEC_INFINITY ? job->specification.spec.grace : grace;
-
-        longest = MAX(longest, own);
-        job_stop(job, "", 0, own);
+        longest = MAX(longest, grace == USEC_INFINITY ? job->specification.spec.grace : grace);
+        job_stop_with_all(job);
     }
     if (operation_arm(op, clock_boot() + longest + STOP_ANSWER_MARGIN, stop_all_is_late) < 0)
         operation_answer(op);

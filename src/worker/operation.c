@@ -196,11 +196,17 @@ void operation_wait_for(struct worker_operation *op, struct job *job, enum opera
     DL_APPEND2(job->waiting, op, job_prev, job_next);
 }
 
+void operation_wait_for_recovery(struct worker_operation *op)
+{
+    op->awaits_recovery = true;
+}
+
 void operation_stop_waiting(struct worker_operation *op)
 {
     if (op->job)
         DL_DELETE2(op->job->waiting, op, job_prev, job_next);
     op->job = NULL;
+    op->awaits_recovery = false;
 }
 
 static void wake(struct worker_operation *op, struct job *job)
@@ -282,7 +288,21 @@ void job_wake_failed(struct job *job, const struct failure *failure)
 
     DL_FOREACH_SAFE2(job->waiting, op, next, job_next)
     {
-        operation_fail(op, failure);
+        if (op->goes_on)
+            wake(op, job);
+        else
+            operation_fail(op, failure);
+    }
+}
+
+void operations_wake_recovered(struct worker *worker)
+{
+    struct worker_operation *op, *next;
+
+    DL_FOREACH_SAFE(worker->operations, op, next)
+    {
+        if (op->awaits_recovery)
+            wake(op, NULL);
     }
 }
 

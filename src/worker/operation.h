@@ -32,6 +32,8 @@ struct worker_operation {
     struct worker_reply reply;
     bool answered;
     bool cancelled;
+    bool goes_on; /* the job that it waits for may fail: it is about all of them */
+    bool awaits_recovery;
     bool knows_tasks; /* of a job that can't be ended it was told which they are */
     unsigned pending;
 
@@ -79,6 +81,8 @@ int operation_begin(struct worker_operation *op, operation_found_fn *found,
 bool operation_may_see(const struct worker_operation *op, const char *owner);
 
 void operation_wait_for(struct worker_operation *op, struct job *job, enum operation_wait what);
+/* op->woken is called, without a job, once recovery is through. */
+void operation_wait_for_recovery(struct worker_operation *op);
 void operation_stop_waiting(struct worker_operation *op);
 
 /* Arms op->timer. */
@@ -108,3 +112,5 @@ void job_wake_changed(struct job *job);
 void job_wake_started(struct job *job);
 void job_wake_ended(struct job *job);
 void job_wake_failed(struct job *job, const struct failure *failure);
+/* Wakes what waits for the end of recovery. */
+void operations_wake_recovered(struct worker *worker);

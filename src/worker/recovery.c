@@ -162,6 +162,8 @@ static void resume_job(struct job *job)
         drop_refused(job);
         return;
     }
+    if (!job->process_ended)
+        job_stop_with_all(job);
     if (job->outcome.state == HOIST_STATE_STARTING) {
         job->start.pending = true;
         job->start.spawn_answered = true;
@@ -407,6 +409,7 @@ void recovery_step(struct worker *worker)
     if (!worker->ready_operation->answered)
         operation_answer(worker->ready_operation);
     worker->ready_operation = NULL;
+    operations_wake_recovered(worker);
 }
 
 int recovery_prepare(struct worker *worker)

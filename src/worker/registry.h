@@ -81,6 +81,8 @@ struct worker {
     size_t kept;                  /* ended, in the store */
     bool recovered;               /* operations are allowed */
     bool closing;                 /* answers are dropped */
+    bool stopping;                /* worker_stop_all(): also who is found again from now on */
+    usec_t stop_grace;            /* USEC_INFINITY: each its own */
     unsigned recovering;          /* questions to spawner, disk and store before `ready` */
     struct recovery recovery;
     struct worker_operation *ready_operation;
@@ -257,6 +259,8 @@ bool job_was_executed(const struct job *job);
 /* Asks hoist-init to stop, now or as soon as the command was executed. `by` "": the agent itself.
  */
 void job_stop(struct job *job, const char *by, int signal, usec_t grace);
+/* The same if all are being stopped. */
+void job_stop_with_all(struct job *job);
 /* Sends what was wanted before the command was executed. */
 void job_send_stop(struct job *job);
 /* Takes notice of a stop that hoist-init began by itself. */

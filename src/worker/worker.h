@@ -251,7 +251,7 @@ int worker_delete(struct worker *worker, const struct worker_caller *caller, con
 int worker_open_output(struct worker *worker, const struct worker_caller *caller, const char *name,
                        worker_done_fn *done, void *userdata, struct worker_operation **ret);
 
-/* Stops all living jobs with the cause AGENT_SHUTDOWN; answers when all have ended or after grace +
- * 2 s. */
+/* Stops all living jobs with the cause AGENT_SHUTDOWN, those that are still to be found again as
+ * soon as they are; answers when all have ended or about 2 s after the last one's grace. */
 int worker_stop_all(struct worker *worker, usec_t grace, worker_done_fn *done, void *userdata,
                     struct worker_operation **ret);

@@ -151,9 +151,10 @@ static int find_process(struct fake_host *host, const struct call *call, struct 
 static void answer_find(struct fake_host *host, const struct call *call)
 {
     struct spawner_found answer = {.result = SPAWN_RESULT_NULL};
-    struct fake_init *init = NULL;
+    struct fake_init *init = find(host, &call->id);
 
-    answer.code = host->short_of > 0 ? -EMFILE : find_process(host, call, &init);
+    answer.code =
+        host->short_of > 0 || (init && init->hidden) ? -EMFILE : find_process(host, call, &init);
     host->short_of -= host->short_of > 0;
     if (answer.code < 0) {
         error_set(&answer.error, answer.code, "no process");

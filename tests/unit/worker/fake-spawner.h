@@ -27,6 +27,7 @@ struct fake_init {
     int pidfd;    /* the reading end, of which spawners get duplicates */
     int state;    /* its state file */
     bool grouped; /* its cgroups are there */
+    bool hidden;  /* looks for it fail for want of descriptors */
     char **argv, **env;
     struct spawn_spec spec; /* strings void but those above */
     unsigned controls;

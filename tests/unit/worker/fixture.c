@@ -56,7 +56,7 @@ static void wait_until_ready(struct fixture *fixture)
     }
 }
 
-void fixture_open(struct fixture *fixture)
+void fixture_begin(struct fixture *fixture)
 {
     struct worker_options options = fixture->options;
     struct error err;
@@ -74,6 +74,11 @@ void fixture_open(struct fixture *fixture)
     fixture->ready = false;
     assert_int_equal(worker_open(&options, &fixture->worker, &err), 0);
     worker_count(fixture->worker, &counts);
+}
+
+void fixture_open(struct fixture *fixture)
+{
+    fixture_begin(fixture);
     wait_until_ready(fixture);
     fixture_settle(fixture);
 }

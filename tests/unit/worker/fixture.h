@@ -42,6 +42,8 @@ int fixture_teardown(void **state);
 /* Closes the worker as a crash of the agent would, and opens it again on the same host. */
 void fixture_close(struct fixture *fixture);
 void fixture_open(struct fixture *fixture);
+/* As fixture_open(), but recovery has only begun: fixture->ready says when it is through. */
+void fixture_begin(struct fixture *fixture);
 void fixture_reopen(struct fixture *fixture);
 
 /* For worker_…(…, answer_done, &answer, …). */

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "store/store-memory.h"
 #include "worker/disk-thread.h"
 #include "worker/registry.h"
 
@@ -228,6 +229,34 @@ static void test_stop_all_ends_everything_as_the_agents_doing(void **state)
     }
 }
 
+/* One whose record can't be written is dropped: the others are waited for all the same. */
+static void test_stop_all_outlasts_a_start_that_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = spec_true();
+    struct answer start = {.come = false}, answer = {.come = false};
+    struct fake_init *failing, *init;
+    char id[ID_TEXT_MAX];
+
+    store_memory_fail(fixture->store, -EIO, 1);
+    worker_start(fixture->worker, &alice, &spec, NULL, answer_done, &start, NULL);
+    fixture_wait_spawns(fixture, 1);
+    fixture_settle(fixture);
+    failing = fake_last(&fixture->host);
+    init = fixture_start(fixture, id);
+    worker_stop_all(fixture->worker, USEC_INFINITY, answer_done, &answer, NULL);
+    fake_says_started(failing);
+    fixture_wait(fixture, &start);
+    assert_int_equal(start.reply.failure->reason, HOIST_REASON_STORE_FAILED);
+    answer_clear(&start);
+    fixture_settle(fixture);
+    assert_false(answer.come);
+    fake_says_exit(init, CLD_KILLED, SIGTERM, STATE_EXIT_STOPPED);
+    fake_dies(init);
+    fixture_wait(fixture, &answer);
+    assert_null(answer.reply.failure);
+}
+
 /* What a disk's thread does that a disk keeps waiting. */
 struct slow_task {
     struct disk_task task;
@@ -293,6 +322,7 @@ int main(void)
         WITH_FIXTURE(test_delete_needs_force_while_the_job_runs),
         WITH_FIXTURE(test_delete_waits_for_the_disk_and_nobody_else_does),
         WITH_FIXTURE(test_stop_all_ends_everything_as_the_agents_doing),
+        WITH_FIXTURE(test_stop_all_outlasts_a_start_that_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

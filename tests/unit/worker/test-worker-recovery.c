@@ -66,6 +66,68 @@ static void test_shortage_ends_no_job(void **state)
     assert_true(init->grouped);
 }
 
+/* They are looked for one after the other, the youngest first. */
+static void test_stop_of_all_reaches_who_is_found_later(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer = {.come = false};
+    char id[ID_TEXT_MAX], other[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id), *second = fixture_start(fixture, other);
+    struct job_info *job;
+
+    fixture_close(fixture);
+    fake_says_exit(second, CLD_EXITED, 0, 0);
+    fake_dies(second);
+    init->hidden = true;
+    fixture_begin(fixture);
+    worker_stop_all(fixture->worker, USEC_INFINITY, answer_done, &answer, NULL);
+    while (fixture->ended == 0)
+        assert_true(sd_event_run(fixture->event, 10 * USEC_PER_SEC) > 0);
+    fixture_settle(fixture);
+    assert_false(answer.come || fixture->ready);
+    init->hidden = false;
+    while (init->controls == 0)
+        assert_true(sd_event_run(fixture->event, 10 * USEC_PER_SEC) > 0);
+    assert_int_equal(init->control.op, CONTROL_STOP);
+    fixture_settle(fixture);
+    assert_false(answer.come);
+    fake_says_exit(init, CLD_KILLED, SIGTERM, STATE_EXIT_STOPPED);
+    fake_dies(init);
+    fixture_wait(fixture, &answer);
+    assert_null(answer.reply.failure);
+    job = fixture_wait_end(fixture, id);
+    assert_int_equal(job->cause, HOIST_CAUSE_AGENT_SHUTDOWN);
+    job_info_free(job);
+    job = fixture_wait_end(fixture, other);
+    assert_int_equal(job->cause, HOIST_CAUSE_EXITED);
+    job_info_free(job);
+}
+
+struct stop_all {
+    const struct fixture *fixture;
+    struct answer answer;
+};
+
+static void stopped_all(struct worker_reply *reply, void *userdata)
+{
+    struct stop_all *stop = userdata;
+
+    assert_true(stop->fixture->ready);
+    answer_done(reply, &stop->answer);
+}
+
+static void test_stop_of_all_awaits_the_end_of_recovery(void **state)
+{
+    struct fixture *fixture = *state;
+    struct stop_all stop = {.fixture = fixture};
+
+    fixture_close(fixture);
+    fixture_begin(fixture);
+    worker_stop_all(fixture->worker, USEC_INFINITY, stopped_all, &stop, NULL);
+    fixture_wait(fixture, &stop.answer);
+    assert_null(stop.answer.reply.failure);
+}
+
 static void damage_records(struct fixture *fixture)
 {
     _cleanup_store_list_ struct store_list list = {.count = 0};
@@ -663,6 +725,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(test_living_job_is_found_again),
         WITH_FIXTURE(test_shortage_ends_no_job),
+        WITH_FIXTURE(test_stop_of_all_reaches_who_is_found_later),
+        WITH_FIXTURE(test_stop_of_all_awaits_the_end_of_recovery),
         WITH_FIXTURE(test_damaged_record_ends_no_job),
         WITH_FIXTURE(test_job_that_ended_meanwhile_tells_its_exit),
         WITH_FIXTURE(test_job_that_was_killed_meanwhile_is_lost),
