@@ -67,12 +67,10 @@ int init_process_find(const struct spawn_context *context, const char *group, co
     _cleanup_close_ int cgroup_fd = FD_NONE;
     struct spawn_result result = SPAWN_RESULT_NULL;
     struct pidref ref = PIDREF_NULL;
-    char path[sizeof(result.cgroup)], text[ID_TEXT_MAX];
+    char path[SPAWN_GROUP_MAX + ID_TEXT_MAX + sizeof("//init")], text[ID_TEXT_MAX];
     int r;
 
-    id_format(id, text);
-    snprintf(result.cgroup, sizeof(result.cgroup), "%s/%s/%s/cmd", context->root, group, text);
-    snprintf(path, sizeof(path), "%s/%s/init", group, text);
+    snprintf(path, sizeof(path), "%s/%s/init", group, id_format(id, text));
     cgroup_fd = cgroup_open(context->root_fd, path, NULL);
     if (cgroup_fd < 0)
         return cgroup_fd;

@@ -10,8 +10,8 @@ struct spawn_result;
  * It is born into the cgroup <root>/<group>/<id>/init, where only root can put a process, and is
  * alone there.
  *
- * Returns 0 and fills all of *ret but the limits (the caller owns the pidfd), or a negative errno.
- * -ENOENT: there never was one. -ESRCH: it is gone.
+ * Returns 0 and fills pid, start time and pidfd of *ret (the caller owns the pidfd), or a negative
+ * errno. -ENOENT: there never was one. -ESRCH: it is gone.
  */
 int init_process_find(const struct spawn_context *context, const char *group, const struct id *id,
                       struct spawn_result *ret);

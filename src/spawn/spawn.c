@@ -98,6 +98,17 @@ static int init_start(const struct spawn_context *context, const struct spawn_sp
     return 0;
 }
 
+/* Where its figures are; "" where jobs have no cgroups. */
+static void write_cgroup(const struct spawn_context *context, const char *group,
+                         const struct id *id, struct spawn_result *result)
+{
+    char name[ID_TEXT_MAX];
+
+    if (context->root_fd >= 0)
+        snprintf(result->cgroup, sizeof(result->cgroup), "%s/%s/%s/cmd", context->root, group,
+                 id_format(id, name));
+}
+
 /* Everything behind the making of the cgroups, which the caller undoes. `root` is ready, or
  * FD_NONE. */
 static int job_start(const struct spawn_context *context, const struct spawn_spec *spec,
@@ -108,7 +119,6 @@ static int job_start(const struct spawn_context *context, const struct spawn_spe
                                          context_profile_find(context, spec->profile), spec};
     struct spawn_result result = SPAWN_RESULT_NULL;
     _cleanup_close_ int plan_fd = FD_NONE;
-    char id[ID_TEXT_MAX];
     int r;
 
     *ret_failure = SPAWN_FAILURE_CGROUP;
@@ -124,9 +134,7 @@ static int job_start(const struct spawn_context *context, const struct spawn_spe
     if (plan_fd < 0)
         return plan_fd;
 
-    if (context->root_fd >= 0)
-        snprintf(result.cgroup, sizeof(result.cgroup), "%s/%s/%s/cmd", context->root, spec->group,
-                 id_format(&spec->id, id));
+    write_cgroup(context, spec->group, &spec->id, &result);
     *ret_failure = SPAWN_FAILURE_SPAWN;
     r = init_start(context, spec, files, cgroups, plan_fd, root, &result, err);
     if (r < 0)
@@ -321,7 +329,10 @@ int spawn_find(const struct spawn_context *context, const char *group, const str
         r = -EOPNOTSUPP;
     else
         r = init_process_find(context, group, id, ret);
-    return r < 0 ? error_set(err, r, "hoist-init isn't found: %s", strerror(-r)) : 0;
+    if (r < 0)
+        return error_set(err, r, "hoist-init isn't found: %s", strerror(-r));
+    write_cgroup(context, group, id, ret);
+    return 0;
 }
 
 int spawn_tasks(const struct spawn_context *context, const char *group, const struct id *id,

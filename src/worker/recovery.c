@@ -189,13 +189,14 @@ static struct spawn_process written_process(const struct job *job)
     return (struct spawn_process){job->outcome.pid, job->outcome.pid_start_time};
 }
 
-/* The agent died before it could write down who hoist-init is. */
-static void write_process(struct job *job, const struct spawn_result *found)
+/* What the agent that started it could no longer write down. */
+static void write_missing(struct job *job, const struct spawn_result *found)
 {
-    if (!job->outcome.cgroup)
-        job->outcome.cgroup = strdup(found->cgroup);
-    (void)state_file_write_process(job->state_fd, found->pid,
-                                   found->start_time); /* as at a start */
+    if (written_process(job).pid == 0)
+        (void)state_file_write_process(job->state_fd, found->pid,
+                                       found->start_time); /* as at a start */
+    if (text_is_empty(job->outcome.cgroup))
+        job_note_cgroup(job, found->cgroup);
 }
 
 static int take_process(struct job *job, struct spawn_result *found)
@@ -213,8 +214,7 @@ static int take_process(struct job *job, struct spawn_result *found)
         pidref_done(&job->init);
         return r;
     }
-    if (written_process(job).pid == 0)
-        write_process(job, found);
+    write_missing(job, found);
     job->outcome.pid = job->init.pid;
     job->outcome.pid_start_time = job->init.start_time;
     return 0;

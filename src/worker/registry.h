@@ -279,6 +279,8 @@ void job_drop(struct job *job, const struct failure *failure);
 int job_begin(struct worker *worker, const struct worker_caller *caller,
               const struct job_spec *spec, const char *request_id, struct job **ret,
               struct failure *failure);
+/* Where its figures are from now on, of which some count from here. */
+void job_note_cgroup(struct job *job, const char *cgroup);
 /* Decides a start whose facts are all there. */
 void job_start_advance(struct job *job);
 

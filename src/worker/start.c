@@ -111,10 +111,19 @@ static int start_timed_out(sd_event_source *source, uint64_t usec, void *userdat
     return 0;
 }
 
+void job_note_cgroup(struct job *job, const char *cgroup)
+{
+    struct cgroup_usage usage;
+
+    free(job->outcome.cgroup);
+    job->outcome.cgroup = strdup(cgroup);
+    if (job_read_usage(job, &usage) == 0)
+        job->outcome.oom_of_all_before = usage.oom_of_all;
+}
+
 /* hoist-init runs: remember who it is, on disk too, and listen to it. */
 static void spawn_succeeded(struct job *job, struct spawn_result *result)
 {
-    struct cgroup_usage usage;
     struct error err;
 
     job->init = (struct pidref){
@@ -125,9 +134,7 @@ static void spawn_succeeded(struct job *job, struct spawn_result *result)
     job->outcome.pid = result->pid;
     job->outcome.pid_start_time = result->start_time;
     job->outcome.limit_report = result->limits;
-    job->outcome.cgroup = strdup(result->cgroup);
-    if (job->outcome.cgroup && job_read_usage(job, &usage) == 0)
-        job->outcome.oom_of_all_before = usage.oom_of_all;
+    job_note_cgroup(job, result->cgroup);
     if (job->worker->spawner->degradations)
         job->outcome.degradations = strv_copy(job->worker->spawner->degradations);
     /* Already allocated: it can't meet a full disk. If it fails all the same, recovery will kill

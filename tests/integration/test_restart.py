@@ -444,8 +444,9 @@ def test_records_that_are_damaged_or_gone_lose_no_job(own, alice, probe, harm, w
                 os.unlink(journal)
         seen = len(own.log())
     client = own.client("alice")
-    assert (client.jobs.GetJob(name=runs.name).pid, word("JobState", client.jobs.GetJob(name=runs.name).state)) == \
-        (runs.pid, "RUNNING")
+    found = client.jobs.GetJob(name=runs.name)
+    assert (found.pid, word("JobState", found.state)) == (runs.pid, "RUNNING")
+    assert found.usage.cpu_usec > 0
     assert ending(client.jobs.GetJob(name=over.name)) == ("FAILED", "EXITED", 4, 0)
     assert client.output(over).data == b"over\n"
     assert words in own.log()[seen:]

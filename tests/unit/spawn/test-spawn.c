@@ -347,6 +347,33 @@ static void test_spawn_job_refuses_a_second_job_of_the_same_id(void **unused)
     fixture_job_done(&job);
 }
 
+static void test_spawn_find_by_what_was_written_down_or_by_the_cgroup(void **unused)
+{
+    struct fixture_job job;
+
+    NEEDS_CONTEXT();
+    fixture_job_init(&job, sleep_argv);
+    assert_int_equal(fixture_job_start(context, &job), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct spawn_process nobody = {.pid = 0},
+                                   known = {job.result.pid, job.result.start_time};
+        struct spawn_result found = SPAWN_RESULT_NULL;
+
+        assert_int_equal(spawn_find(context, "p-tester", &job.spec.id, i == 0 ? &known : &nobody,
+                                    &found, &job.err),
+                         0);
+        assert_int_equal(found.pid, job.result.pid);
+        assert_int_equal(found.start_time, job.result.start_time);
+        assert_string_equal(found.cgroup, job.result.cgroup);
+        fd_close(found.pidfd);
+    }
+    fixture_job_wait_started(&job);
+    assert_int_equal(spawn_kill(context, "p-tester", &job.spec.id, &job.err), 0);
+    fixture_job_wait(&job);
+    fixture_job_remove(context, &job);
+    fixture_job_done(&job);
+}
+
 static void test_spawn_kill_ends_the_command_and_not_its_record(void **unused)
 {
     struct fixture_job job;
@@ -501,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_spawn_job_puts_enforceable_limits_into_force),
         cmocka_unit_test(test_spawn_job_leaves_nothing_when_hoist_init_cannot_be_executed),
         cmocka_unit_test(test_spawn_job_refuses_a_second_job_of_the_same_id),
+        cmocka_unit_test(test_spawn_find_by_what_was_written_down_or_by_the_cgroup),
         cmocka_unit_test(test_spawn_kill_ends_the_command_and_not_its_record),
         cmocka_unit_test(test_spawn_remove_ends_what_still_runs_and_tells_usage),
         cmocka_unit_test(test_spawn_job_holds_down_its_processes),

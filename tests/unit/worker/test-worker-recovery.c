@@ -335,12 +335,14 @@ static void test_start_never_acknowledged_goes_on(void **state)
     struct job_info *job;
 
     id_format(&init->id, id);
+    fixture->host.usage.cpu_usec = 17;
     for (unsigned i = 0; i < 2; i++) { /* the second time it is written */
         fixture_open(fixture);
         fake_says_started(init);
         fixture_settle(fixture);
         job = fixture_get(fixture, id);
         assert_int_equal(job->pid, init->pid);
+        assert_int_equal(job->usage.cgroup.cpu_usec, 17);
         job_info_free(job);
         fixture_close(fixture);
     }
@@ -460,8 +462,10 @@ static void test_directory_without_a_record_is_adopted(void **state)
 
     fixture_close(fixture);
     remove_records(fixture);
+    fixture->host.usage.cpu_usec = 17;
     fixture_open(fixture);
     job = fixture_wait_running(fixture, id);
+    assert_int_equal(job->usage.cgroup.cpu_usec, 17);
     assert_string_equal(job->spec.command, "/bin/true");
     assert_string_equal(job->created_by, "alice");
     job_info_free(job);
