@@ -24,6 +24,9 @@
 /* Entries per read when many are passed. */
 #define SCAN_BATCH 128
 
+/* The page cache ends at a multiple of it: of the smallest page, and so of any. */
+#define CACHED_PAGE 4096
+
 int output_index_header(int index_fd, bool nowait, struct output_header *ret, struct error *err)
 {
     uint8_t bytes[OUTPUT_HEADER_SIZE];
@@ -75,67 +78,92 @@ static int entries_decode(const uint8_t *bytes, unsigned count, struct output_en
     return 0;
 }
 
-/* One try of output_index_read(); `total` is the number of entries in the file before the read. */
+/*
+ * Where a read ended that got less than it asked for: at the end of the file, unless it was told
+ * not to wait and the page cache ended there. *ret_cut: the cache did.
+ */
+static int find_cut(int index_fd, bool nowait, uint64_t position, bool *ret_cut, struct error *err)
+{
+    uint64_t total;
+    int r;
+
+    *ret_cut = false;
+    if (!nowait || output_entry_offset(position) % CACHED_PAGE != 0)
+        return 0;
+    r = output_index_count(index_fd, &total, err);
+    *ret_cut = r == 0 && total > position;
+    return r;
+}
+
+/*
+ * One try of output_index_read(). One entry more than asked for is read: when there is one, the one
+ * before it is final, and nobody has to ask for the size of the file.
+ */
 static int entries_read(int index_fd, bool nowait, uint64_t position, struct output_entry *entries,
-                        unsigned count, unsigned *ret_count, uint64_t *ret_total, struct error *err)
+                        unsigned count, unsigned *ret_count, bool *ret_open, struct error *err)
 {
     /* Clearing it, as all that is on the stack is, would cost a live line more than the read. */
-    __attribute__((uninitialized)) uint8_t bytes[SCAN_BATCH * OUTPUT_ENTRY_SIZE];
-    unsigned whole;
+    __attribute__((uninitialized)) uint8_t bytes[(SCAN_BATCH + 1) * OUTPUT_ENTRY_SIZE];
+    unsigned whole, given;
+    bool cut = false;
     ssize_t n;
     int r;
 
-    r = output_index_count(index_fd, ret_total, err);
-    if (r < 0)
-        return r;
     *ret_count = 0;
-    if (position >= *ret_total)
-        return 0;
-
+    *ret_open = false;
     count = MIN(count, (unsigned)SCAN_BATCH);
-    count = (unsigned)MIN((uint64_t)count, *ret_total - position);
-    n = output_read_at(index_fd, nowait, bytes, (size_t)count * OUTPUT_ENTRY_SIZE,
+    n = output_read_at(index_fd, nowait, bytes, (size_t)(count + 1) * OUTPUT_ENTRY_SIZE,
                        output_entry_offset(position));
     if (n < 0)
         return error_set(err, (int)n, "can't read the output's index: %s", strerror((int)-n));
     whole = (unsigned)((size_t)n / OUTPUT_ENTRY_SIZE);
-    if (whole == 0)
-        return error_set(err, nowait ? -EAGAIN : -EIO,
-                         "can't read the output's index: it ends early");
+    if (whole == 0) /* the end of the file; that of the page cache is -EAGAIN */
+        return 0;
+    if (whole <= count) {
+        r = find_cut(index_fd, nowait, position + whole, &cut, err);
+        if (r < 0)
+            return r;
+    }
+    given = cut ? whole - 1 : MIN(whole, count); /* what is cut off is there: the last is known */
+    if (given == 0)
+        return error_set(err, -EAGAIN, "the output's index isn't in the page cache");
 
-    r = entries_decode(bytes, whole, entries, ret_count);
+    r = entries_decode(bytes, given, entries, ret_count);
     if (r < 0)
         return error_set(err, r, "entry %llu of the output's index is %s",
                          (unsigned long long)position, r == -ENODATA ? "gone" : "damaged");
+    *ret_open = *ret_count == whole && entries[whole - 1].kind != OUTPUT_ENTRY_END;
     return 0;
+}
+
+/* Once more, as the first entry couldn't be used: whatever the last one of a file may be, it isn't
+ * there yet. */
+static int entries_read_again(int index_fd, bool nowait, uint64_t position,
+                              struct output_entry *entries, unsigned count, unsigned *ret_count,
+                              bool *ret_open, struct error *err)
+{
+    uint64_t total = 0;
+    int r = -EBADMSG;
+
+    for (unsigned i = 0; i < TORN_TRIES && r == -EBADMSG; i++) {
+        (void)sched_yield(); /* only a courtesy to the writer */
+        r = output_index_count(index_fd, &total, err);
+        if (r == 0)
+            r = entries_read(index_fd, nowait, position, entries, count, ret_count, ret_open, err);
+    }
+    return (r == -EBADMSG || r == -ENODATA) && position + 1 >= total ? 0 : r;
 }
 
 int output_index_read(int index_fd, bool nowait, uint64_t position, struct output_entry *entries,
                       unsigned count, unsigned *ret_count, bool *ret_open, struct error *err)
 {
-    uint64_t total = 0;
-    int r = -EBADMSG;
+    int r;
 
     assert(count > 0);
-    for (unsigned i = 0; i < TORN_TRIES && r == -EBADMSG; i++) {
-        unsigned good = 0;
-
-        if (i > 0)
-            (void)sched_yield(); /* only a courtesy to the writer */
-        r = entries_read(index_fd, nowait, position, entries, count, &good, &total, err);
-        if (r == 0) {
-            *ret_count = good;
-            *ret_open =
-                good > 0 && position + good == total && entries[good - 1].kind != OUTPUT_ENTRY_END;
-            return 0;
-        }
-    }
-    /* Whatever the last entry of a file may be: it isn't there yet. */
-    if ((r == -EBADMSG || r == -ENODATA) && position + 1 == total) {
-        *ret_count = 0;
-        *ret_open = false;
-        return 0;
-    }
+    r = entries_read(index_fd, nowait, position, entries, count, ret_count, ret_open, err);
+    if (r == -EBADMSG || r == -ENODATA)
+        r = entries_read_again(index_fd, nowait, position, entries, count, ret_count, ret_open,
+                               err);
     return r;
 }
 

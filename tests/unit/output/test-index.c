@@ -34,6 +34,59 @@ static void test_output_index_read_says_what_is_there(void **unused)
     fixture_end(&fixture);
 }
 
+/* Of an index of three pages only the first is in memory: what is given then is final, and the
+ * entry of which nobody knows whether it is the last isn't given as the last. */
+static void test_output_index_read_nowait_tells_the_cache_s_end_from_the_file_s(void **unused)
+{
+    const unsigned first_page = (4096 - OUTPUT_HEADER_SIZE) / OUTPUT_ENTRY_SIZE;
+    struct output_entry entries[64];
+    struct fixture fixture;
+    unsigned count;
+    uint8_t byte;
+    bool open;
+    int r;
+
+    (void)unused;
+    fixture_begin(&fixture, false);
+    for (usec_t i = 0; i < 300; i++)
+        fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "ab", 2, i * OUTPUT_ENTRY_USEC_MAX);
+    assert_int_equal(fsync(fixture.files.index), 0);
+    assert_int_equal(posix_fadvise(fixture.files.index, 0, 0, POSIX_FADV_DONTNEED), 0);
+    assert_int_equal(posix_fadvise(fixture.files.index, 0, 0, POSIX_FADV_RANDOM), 0);
+    assert_int_equal(pread(fixture.files.index, &byte, 1, 0), 1);
+
+    assert_int_equal(output_index_read(fixture.files.index, true, first_page - 20, entries, 64,
+                                       &count, &open, NULL),
+                     0);
+    assert_true(count == 19 || count == 64); /* 64: a file system that keeps all in memory */
+    assert_false(open);
+    assert_int_equal(entries[count - 1].end, (first_page - 20 + count) * 2);
+    r = output_index_read(fixture.files.index, true, first_page - 1, entries, 64, &count, &open,
+                          NULL);
+    assert_true(r == -EAGAIN || (r == 0 && count == 64 && !open));
+    fixture_end(&fixture);
+}
+
+static void test_output_index_read_nowait_knows_the_end_at_a_page_s_end(void **unused)
+{
+    const unsigned first_page = (4096 - OUTPUT_HEADER_SIZE) / OUTPUT_ENTRY_SIZE;
+    struct output_entry entries[64];
+    struct fixture fixture;
+    unsigned count;
+    bool open;
+
+    (void)unused;
+    fixture_begin(&fixture, false);
+    for (usec_t i = 0; i < first_page; i++)
+        fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "ab", 2, i * OUTPUT_ENTRY_USEC_MAX);
+    assert_int_equal(output_index_read(fixture.files.index, true, first_page - 20, entries, 64,
+                                       &count, &open, NULL),
+                     0);
+    assert_int_equal(count, 20);
+    assert_true(open);
+    fixture_end(&fixture);
+}
+
 static void test_output_index_read_stops_before_what_is_damaged(void **unused)
 {
     struct fixture fixture;
@@ -128,6 +181,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output_index_read_says_what_is_there),
+        cmocka_unit_test(test_output_index_read_nowait_tells_the_cache_s_end_from_the_file_s),
+        cmocka_unit_test(test_output_index_read_nowait_knows_the_end_at_a_page_s_end),
         cmocka_unit_test(test_output_index_read_stops_before_what_is_damaged),
         cmocka_unit_test(test_output_index_find_offset_finds_every_byte),
         cmocka_unit_test(test_output_index_find_time_finds_the_first_byte_since),
