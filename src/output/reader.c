@@ -15,9 +15,10 @@
  * A reader walks the index beside the data. `position` is the entry in which `offset` lies, or the
  * last one there is when all of it was read: that one may still be extended in place.
  *
- * The cap may drop bytes at any moment. It says so in the index's header before it punches; a
- * reader looks at the header *after* it has read and before it gives anything out, so that whatever
- * was punched under its hands is seen as a gap and never as zeros.
+ * The cap may drop bytes at any moment. It says so in the index's header before it punches, and
+ * bytes that agree with the checksums of whole entries were not punched before they were read.
+ * About all others a reader looks at the header *after* it has read and before it gives anything
+ * out, so that whatever was punched under its hands is seen as a gap and never as zeros.
  */
 
 #define READER_CACHE 64 /* entries: 4 MiB of a fast writer's data for one more pread(2) */
@@ -25,18 +26,29 @@
 /* Entries of unwanted streams that one call passes at most: some 100 µs. */
 #define READER_SKIP_MAX 4096
 
+/* How far reading has come. */
+struct progress {
+    uint64_t offset;
+    uint64_t position; /* in the index */
+
+    /* CRC of the entry at `position` from its first byte to `offset`, if all of that was read. */
+    uint32_t entry_crc;
+    bool entry_crc_known;
+
+    uint32_t crc; /* of all bytes given out */
+};
+
 struct output_reader {
     struct output_files files;
     struct output_header header;
     unsigned streams;
     unsigned flags;
-    uint64_t offset;
+    struct progress at;
     usec_t since; /* entries before it are passed until one is not; 0: give out everything */
     usec_t until;
 
-    bool begun;        /* `header` was read */
-    bool placed;       /* `position` is right for `offset` */
-    uint64_t position; /* in the index */
+    bool begun;  /* `header` was read */
+    bool placed; /* `at.position` is right for `at.offset` */
     struct output_entry cache[READER_CACHE];
     uint64_t cache_first; /* number of cache[0] */
     unsigned cache_count;
@@ -44,12 +56,7 @@ struct output_reader {
     bool is_told;    /* of changes to the index; */
     bool has_news;   /* there may have been one since it was looked at */
 
-    /* CRC of the entry at `position` from its first byte to `offset`, if all of that was read. */
-    uint32_t entry_crc;
-    bool entry_crc_known;
-
     uint64_t bytes; /* given out */
-    uint32_t crc;   /* of them */
 };
 
 /* What the next read covers: entries [position, position + count) from `offset` to `end`. */
@@ -70,7 +77,7 @@ int output_reader_open(struct output_files *files, uint64_t offset, unsigned str
         streams |= OUTPUT_STREAM_BIT(OUTPUT_STREAM_MERGED);
     reader->streams = streams;
     reader->flags = flags;
-    reader->offset = offset;
+    reader->at.offset = offset;
     reader->until = USEC_INFINITY;
     reader->files = output_files_take(files);
     *ret = reader;
@@ -80,7 +87,7 @@ int output_reader_open(struct output_files *files, uint64_t offset, unsigned str
 void output_reader_start(struct output_reader *reader, uint64_t offset, usec_t since)
 {
     assert(!reader->placed);
-    reader->offset = offset;
+    reader->at.offset = offset;
     reader->since = since;
 }
 
@@ -117,8 +124,8 @@ static void reader_forget_cache(struct output_reader *reader)
 
 static void reader_move(struct output_reader *reader, uint64_t offset)
 {
-    reader->offset = offset;
-    reader->entry_crc_known = false;
+    reader->at.offset = offset;
+    reader->at.entry_crc_known = false;
 }
 
 /* Before anything else of the files is looked at. */
@@ -136,13 +143,13 @@ static bool reader_in_gap(const struct output_reader *reader)
 {
     const struct output_gap *gap = &reader->header.gap;
 
-    return reader->offset >= gap->start && reader->offset < gap->end;
+    return reader->at.offset >= gap->start && reader->at.offset < gap->end;
 }
 
 static int reader_pass_gap(struct output_reader *reader, struct output_chunk *chunk)
 {
     *chunk = (struct output_chunk){
-        .offset = reader->offset,
+        .offset = reader->at.offset,
         .gap_end = reader->header.gap.end,
     };
     reader_move(reader, reader->header.gap.end);
@@ -161,11 +168,11 @@ static int reader_place(struct output_reader *reader, bool nowait, struct error 
     r = output_index_count(reader->files.index, &count, err);
     if (r < 0)
         return r;
-    r = output_index_find_offset(reader->files.index, nowait, reader->offset, &reader->header.gap,
-                                 &position, err);
+    r = output_index_find_offset(reader->files.index, nowait, reader->at.offset,
+                                 &reader->header.gap, &position, err);
     if (r < 0)
         return r;
-    reader->position = position > 0 && position >= count ? position - 1 : position;
+    reader->at.position = position > 0 && position >= count ? position - 1 : position;
     reader->placed = true;
     reader_forget_cache(reader);
     return 0;
@@ -173,7 +180,7 @@ static int reader_place(struct output_reader *reader, bool nowait, struct error 
 
 static const struct output_entry *reader_cached(const struct output_reader *reader)
 {
-    uint64_t place = reader->position - reader->cache_first;
+    uint64_t place = reader->at.position - reader->cache_first;
 
     return place < reader->cache_count ? &reader->cache[place] : NULL;
 }
@@ -188,7 +195,7 @@ static bool reader_entry_is_open(const struct output_reader *reader,
 /* All that is known of the index was given out. */
 static bool reader_is_used_up(const struct output_reader *reader, const struct output_entry *entry)
 {
-    return !entry || (reader_entry_is_open(reader, entry) && entry->end <= reader->offset);
+    return !entry || (reader_entry_is_open(reader, entry) && entry->end <= reader->at.offset);
 }
 
 /*
@@ -218,13 +225,13 @@ static int reader_entry(struct output_reader *reader, bool nowait, const struct 
         entry = NULL;
     } else if (reader_is_used_up(reader, entry)) {
         reader->has_news = false;
-        r = output_index_read(reader->files.index, nowait, reader->position, reader->cache,
+        r = output_index_read(reader->files.index, nowait, reader->at.position, reader->cache,
                               READER_CACHE, &reader->cache_count, &reader->cache_open, err);
         if (r < 0) {
             reader_forget_cache(reader);
             return r;
         }
-        reader->cache_first = reader->position;
+        reader->cache_first = reader->at.position;
         entry = reader_cached(reader);
         if (reader_is_used_up(reader, entry))
             entry = NULL;
@@ -247,7 +254,7 @@ static struct reader_run reader_plan(const struct output_reader *reader,
     struct reader_run run = {.entries = first, .count = 1, .end = first->end};
 
     for (const struct output_entry *next = first + 1; next < behind; next++) {
-        if (run.end - reader->offset >= size || reader->flags & OUTPUT_READER_EACH_ENTRY)
+        if (run.end - reader->at.offset >= size || reader->flags & OUTPUT_READER_EACH_ENTRY)
             break;
         if (next->kind != OUTPUT_ENTRY_DATA || output_entry_start(next) != run.end ||
             !reader_wants(reader, next) || next->time > reader->until)
@@ -257,45 +264,69 @@ static struct reader_run reader_plan(const struct output_reader *reader,
         run.end = next->end;
         run.count++;
     }
-    run.end = MIN(run.end, reader->offset + size);
-    if (gap->start != gap->end && gap->start > reader->offset)
+    run.end = MIN(run.end, reader->at.offset + size);
+    if (gap->start != gap->end && gap->start > reader->at.offset)
         run.end = MIN(run.end, gap->start);
     return run;
 }
 
-/*
- * Takes `size` bytes at `offset` into the checksums, entry by entry. Each byte is looked at once:
- * the checksum of a part goes into that of its entry and into that of all by arithmetic.
- */
-static int reader_check(struct output_reader *reader, const struct reader_run *run,
-                        const uint8_t *bytes, size_t size, struct error *err)
-{
-    uint64_t end = reader->offset + size;
+/* What is known of bytes that were read. */
+enum proof {
+    PROVEN,   /* they end an entry, or several, and all of each agree with its checksum */
+    UNPROVEN, /* of some entry not all bytes were read */
+    REFUTED,  /* they don't agree */
+};
 
-    for (unsigned i = 0; i < run->count && reader->offset < end; i++) {
+/*
+ * Takes `size` bytes into the checksums, entry by entry, and `at` behind them, or behind the entry
+ * that refutes them. Each byte is looked at once: the checksum of a part goes into that of its
+ * entry and into that of all by arithmetic.
+ */
+static enum proof progress_take(struct progress *at, const struct reader_run *run,
+                                const uint8_t *bytes, size_t size)
+{
+    uint64_t end = at->offset + size;
+    enum proof proof = PROVEN;
+
+    for (unsigned i = 0; i < run->count && at->offset < end; i++) {
         const struct output_entry *entry = &run->entries[i];
-        size_t part = (size_t)(MIN(entry->end, end) - reader->offset);
+        size_t part = (size_t)(MIN(entry->end, end) - at->offset);
         uint32_t crc = crc32c(0, bytes, part);
 
-        if (reader->offset == output_entry_start(entry)) {
-            reader->entry_crc = crc;
-            reader->entry_crc_known = true;
+        if (at->offset == output_entry_start(entry)) {
+            at->entry_crc = crc;
+            at->entry_crc_known = true;
         } else {
-            reader->entry_crc = crc32c_combine(reader->entry_crc, crc, part);
+            at->entry_crc = crc32c_combine(at->entry_crc, crc, part);
         }
-        reader->crc = crc32c_combine(reader->crc, crc, part);
-        reader->offset += part;
+        at->crc = crc32c_combine(at->crc, crc, part);
+        at->offset += part;
         bytes += part;
-        if (reader->offset < entry->end)
-            break;
-        if (reader->entry_crc_known && reader->entry_crc != entry->crc)
-            return error_set(err, -EBADMSG, "the output's bytes %llu … %llu are damaged on disk",
-                             (unsigned long long)output_entry_start(entry),
-                             (unsigned long long)entry->end);
-        if (i + 1 < run->count)
-            reader->position++;
+        if (at->offset < entry->end || !at->entry_crc_known)
+            proof = UNPROVEN;
+        else if (at->entry_crc != entry->crc)
+            return REFUTED;
+        if (at->offset == entry->end && i + 1 < run->count)
+            at->position++;
     }
-    reader->bytes += size;
+    return proof;
+}
+
+/*
+ * Looks whether the gap has reached the `*n` bytes that were read; fewer of them may be good, or
+ * none: 0.
+ */
+static int reader_heed_gap(struct output_reader *reader, bool nowait, ssize_t *n, struct error *err)
+{
+    const struct output_gap *gap = &reader->header.gap;
+    int r = output_index_header(reader->files.index, nowait, &reader->header, err);
+
+    if (r < 0)
+        return r;
+    if (reader_in_gap(reader))
+        *n = 0;
+    else if (gap->start > reader->at.offset && gap->start != gap->end)
+        *n = (ssize_t)MIN((uint64_t)*n, gap->start - reader->at.offset);
     return 0;
 }
 
@@ -304,33 +335,48 @@ static int reader_read(struct output_reader *reader, bool nowait, const struct r
                        void *buffer, struct output_chunk *chunk, struct error *err)
 {
     const struct output_entry *first = run->entries;
-    uint64_t start = reader->offset;
+    struct progress behind = reader->at;
+    enum proof proof;
     ssize_t n;
     int r;
 
-    n = output_read_at(reader->files.data, nowait, buffer, (size_t)(run->end - start), start);
+    n = output_read_at(reader->files.data, nowait, buffer, (size_t)(run->end - behind.offset),
+                       behind.offset);
     if (n < 0)
         return error_set(err, (int)n, "can't read the output: %s", strerror((int)-n));
     if (n == 0)
         return error_set(err, -EBADMSG, "the output ends at or before byte %llu, its index later",
-                         (unsigned long long)start);
+                         (unsigned long long)behind.offset);
 
-    r = output_index_header(reader->files.index, nowait, &reader->header, err);
-    if (r < 0)
-        return r;
-    if (reader_in_gap(reader))
-        return 0;
-    if (reader->header.gap.start > start && reader->header.gap.start != reader->header.gap.end)
-        n = (ssize_t)MIN((uint64_t)n, reader->header.gap.start - start);
+    proof = progress_take(&behind, run, buffer, (size_t)n);
+    if (proof != PROVEN) {
+        ssize_t kept = n;
 
+        r = reader_heed_gap(reader, nowait, &kept, err);
+        if (r < 0 || kept == 0)
+            return r;
+        if (kept < n) {
+            n = kept;
+            behind = reader->at;
+            proof = progress_take(&behind, run, buffer, (size_t)n);
+        }
+    }
+    if (proof == REFUTED) {
+        const struct output_entry *entry = &first[behind.position - reader->at.position];
+
+        return error_set(err, -EBADMSG, "the output's bytes %llu … %llu are damaged on disk",
+                         (unsigned long long)output_entry_start(entry),
+                         (unsigned long long)entry->end);
+    }
     *chunk = (struct output_chunk){
-        .offset = start,
+        .offset = reader->at.offset,
         .size = (size_t)n,
         .stream = reader->flags & OUTPUT_READER_UNTOLD_STREAMS ? OUTPUT_STREAM_NONE : first->stream,
         .time = first->time,
     };
-    r = reader_check(reader, run, buffer, (size_t)n, err);
-    return r < 0 ? r : 1;
+    reader->at = behind;
+    reader->bytes += (size_t)n;
+    return 1;
 }
 
 /* What an unusable entry means: dropped since the header was read, or damage. */
@@ -351,13 +397,13 @@ static int reader_explain(struct output_reader *reader, bool nowait, struct erro
 static int reader_at_end_entry(const struct output_reader *reader, const struct output_entry *end,
                                struct error *err)
 {
-    if (reader->offset == end->end)
+    if (reader->at.offset == end->end)
         return OUTPUT_COMPLETE;
-    if (reader->offset > end->end)
+    if (reader->at.offset > end->end)
         return error_set(err, -ERANGE, "the output ends at byte %llu, before byte %llu",
-                         (unsigned long long)end->end, (unsigned long long)reader->offset);
+                         (unsigned long long)end->end, (unsigned long long)reader->at.offset);
     return error_set(err, -EBADMSG, "the output's index says nothing of bytes %llu … %llu",
-                     (unsigned long long)reader->offset, (unsigned long long)end->end);
+                     (unsigned long long)reader->at.offset, (unsigned long long)end->end);
 }
 
 /* One step; OUTPUT_SKIPPED: nothing to give out yet, go on. */
@@ -386,13 +432,13 @@ static int reader_step(struct output_reader *reader, bool nowait, void *buffer, 
         return OUTPUT_AT_END;
     if (entry->kind == OUTPUT_ENTRY_END)
         return reader_at_end_entry(reader, entry, err);
-    if (entry->end <= reader->offset) {
-        reader->position++;
+    if (entry->end <= reader->at.offset) {
+        reader->at.position++;
         return OUTPUT_SKIPPED;
     }
-    if (output_entry_start(entry) > reader->offset)
+    if (output_entry_start(entry) > reader->at.offset)
         return error_set(err, -EBADMSG, "the output's index says nothing of bytes %llu … %llu",
-                         (unsigned long long)reader->offset,
+                         (unsigned long long)reader->at.offset,
                          (unsigned long long)output_entry_start(entry));
     if (entry->time > reader->until)
         return OUTPUT_ENDED;
@@ -410,7 +456,7 @@ static int reader_step(struct output_reader *reader, bool nowait, void *buffer, 
 int output_reader_next(struct output_reader *reader, bool nowait, void *buffer, size_t size,
                        struct output_chunk *ret_chunk, struct error *err)
 {
-    struct output_chunk chunk = {.offset = reader->offset};
+    struct output_chunk chunk = {.offset = reader->at.offset};
     struct error local = {};
     int r = OUTPUT_SKIPPED;
 
@@ -423,7 +469,7 @@ int output_reader_next(struct output_reader *reader, bool nowait, void *buffer, 
         return r;
     }
     if (r != OUTPUT_CHUNK && r != OUTPUT_GAP)
-        chunk.offset = reader->offset;
+        chunk.offset = reader->at.offset;
     *ret_chunk = chunk;
     return r;
 }
@@ -440,7 +486,7 @@ int output_reader_index_fd(const struct output_reader *reader)
 
 uint64_t output_reader_offset(const struct output_reader *reader)
 {
-    return reader->offset;
+    return reader->at.offset;
 }
 
 uint64_t output_reader_bytes(const struct output_reader *reader)
@@ -450,5 +496,5 @@ uint64_t output_reader_bytes(const struct output_reader *reader)
 
 uint32_t output_reader_crc(const struct output_reader *reader)
 {
-    return reader->crc;
+    return reader->at.crc;
 }

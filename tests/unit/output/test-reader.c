@@ -333,7 +333,7 @@ static void punch(int fd, uint64_t start, uint64_t end)
 static void test_output_reader_next_never_gives_out_dropped_bytes(void **unused)
 {
     struct fixture fixture;
-    struct output_reader *reader, *early;
+    struct output_reader *reader, *early, *before;
     struct output_chunk chunk;
 
     (void)unused;
@@ -343,6 +343,9 @@ static void test_output_reader_next_never_gives_out_dropped_bytes(void **unused)
                        i * OUTPUT_ENTRY_USEC_MAX);
     early = fixture_reader(&fixture, 0, OUTPUT_STREAMS_ALL, OUTPUT_READER_UNTOLD_STREAMS);
     assert_int_equal(output_reader_next(early, false, read_buffer, 240, &chunk, NULL),
+                     OUTPUT_CHUNK);
+    before = fixture_reader(&fixture, 0, OUTPUT_STREAMS_ALL, OUTPUT_READER_UNTOLD_STREAMS);
+    assert_int_equal(output_reader_next(before, false, read_buffer, 40, &chunk, NULL),
                      OUTPUT_CHUNK);
 
     /* Entries 10 … 89. */
@@ -360,6 +363,15 @@ static void test_output_reader_next_never_gives_out_dropped_bytes(void **unused)
     assert_int_equal(chunk.offset, 720);
     assert_int_equal(chunk.size, 80);
     output_reader_close(early);
+
+    /* Somebody whose next read begins before the gap. */
+    assert_int_equal(output_reader_next(before, false, read_buffer, 240, &chunk, NULL),
+                     OUTPUT_CHUNK);
+    assert_int_equal(chunk.offset, 40);
+    assert_int_equal(chunk.size, 40);
+    assert_int_equal(output_reader_next(before, false, read_buffer, 240, &chunk, NULL), OUTPUT_GAP);
+    assert_int_equal(chunk.offset, 80);
+    output_reader_close(before);
 
     for (uint64_t offset = 0; offset < 800; offset++) {
         uint64_t next = offset;
