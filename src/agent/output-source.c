@@ -336,6 +336,7 @@ static void timer_elapsed(void *arg)
 
     source->heartbeat_due |= !source->has_more;
     source->has_more = false;
+    output_reader_changed(source->reader); /* should news ever be lost, they are late and no more */
     grpc_call_resume(source->grpc);
 }
 
