@@ -95,19 +95,19 @@ int listeners_open(struct listeners *listeners, const struct listen_rule *rules,
     struct listener *found = listeners_find(listeners, asked);
     struct sockaddr_storage address;
     socklen_t size;
-    int r;
+    int r = listen_address_parse(asked->host, asked->port, &address, &size, err);
 
+    if (r < 0)
+        return r;
+    /* Also of a socket that is there: the rules may be others than when it was opened. */
+    r = listen_rules_check(rules, rule_count, &address, err);
+    if (r < 0)
+        return r;
     if (found) {
         found->wanted = true;
         *ret = found;
         return 0;
     }
-    r = listen_address_parse(asked->host, asked->port, &address, &size, err);
-    if (r < 0)
-        return r;
-    r = listen_rules_check(rules, rule_count, &address, err);
-    if (r < 0)
-        return r;
     if (listeners->count >= LISTENERS_MAX)
         return error_set(err, -E2BIG, "more than %d listening sockets", LISTENERS_MAX);
     r = listen_open(asked, &address, size, &listeners->list[listeners->count], err);

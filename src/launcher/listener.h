@@ -33,7 +33,7 @@ struct listeners {
 void listeners_done(struct listeners *listeners);
 
 /*
- * The socket for an address that listen_rules_check() allowed; it stays the launcher's.
+ * The socket for an address that listen_rules_check() allows, now; it stays the launcher's.
  * -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL and others with sentences that say how to mend it.
  */
 int listeners_open(struct listeners *listeners, const struct listen_rule *rules, size_t rule_count,

@@ -100,6 +100,21 @@ static void test_listeners_open_gives_the_same_socket_again(void **unused)
     assert_int_equal(listeners.count, 0);
 }
 
+static void test_listeners_open_asks_the_rules_of_the_moment(void **unused)
+{
+    struct listeners listeners = {.count = 0};
+    const struct launcher_listen any = {.host = "127.0.0.1", .port = 0};
+    const struct listen_rule other[] = {rule("127.0.0.2:*")};
+    const struct listener *found;
+    struct error err;
+
+    assert_int_equal(listeners_open(&listeners, NULL, 0, &any, &found, &err), 0);
+    listeners_forget(&listeners);
+    assert_int_equal(listeners_open(&listeners, other, 1, &any, &found, &err), -EACCES);
+    listeners_close_unwanted(&listeners);
+    assert_int_equal(listeners.count, 0);
+}
+
 static void test_listeners_open_says_how_to_mend_it(void **unused)
 {
     struct listeners one = {.count = 0}, other = {.count = 0};
@@ -141,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_listen_rules_check_allows_what_a_rule_says_and_nothing_else),
         cmocka_unit_test(test_listen_rule_parse_refuses_what_is_no_rule),
         cmocka_unit_test(test_listeners_open_gives_the_same_socket_again),
+        cmocka_unit_test(test_listeners_open_asks_the_rules_of_the_moment),
         cmocka_unit_test(test_listeners_open_says_how_to_mend_it),
         cmocka_unit_test(test_listeners_open_is_bounded),
     };
