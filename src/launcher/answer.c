@@ -25,15 +25,44 @@ static int put_text(char *ret, size_t room, const char *text, const char *what, 
     return 0;
 }
 
+/* As long as the launcher lives it is the same boot: nothing can go wrong with it later. */
+static int boot_id_know(const struct launcher_hello *known, struct id *ret, struct error *err)
+{
+    int r = 0;
+
+    if (!id_is_nil(&known->boot_id))
+        *ret = known->boot_id;
+    else
+        r = boot_id_read(ret);
+    return r < 0 ? error_set(err, r, "can't read the host's boot id: %s", strerror(-r)) : 0;
+}
+
+static void tell_profiles(const struct launcher_config *config, struct launcher_hello *facts)
+{
+    for (; facts->profile_count < config->profile_count; facts->profile_count++) {
+        struct launcher_profile *told = &facts->profiles[facts->profile_count];
+        const struct spawn_profile *profile = &config->profiles[facts->profile_count].profile;
+
+        snprintf(told->name, sizeof(told->name), "%s", profile->name);
+        told->uid = profile->uid;
+    }
+}
+
+static void tell_lacks(const struct spawn_context *context, struct launcher_hello *facts)
+{
+    char *const *lacks = spawn_context_degradations(context);
+    const char *unlimited = spawn_context_unlimited_place(context);
+
+    snprintf(facts->unlimited_place, sizeof(facts->unlimited_place), "%s",
+             unlimited ? unlimited : "");
+    for (; lacks[facts->lack_count] && facts->lack_count < LAUNCHER_LACKS_MAX; facts->lack_count++)
+        snprintf(facts->lacks[facts->lack_count], ERROR_TEXT_MAX, "%s", lacks[facts->lack_count]);
+}
+
 int launcher_facts(struct launcher *launcher, struct error *err)
 {
     const struct launcher_config *config = launcher->config;
-    struct launcher_hello *facts = &launcher->facts;
-    char *const *lacks = spawn_context_degradations(launcher->spawn);
-    const char *unlimited = spawn_context_unlimited_place(launcher->spawn);
-    int r;
-
-    *facts = (struct launcher_hello){
+    struct launcher_hello facts = {
         .protocol = LAUNCHER_PROTOCOL_VERSION,
         .version = HOIST_VERSION,
         .job_uid_min = config->job_uid_min,
@@ -45,22 +74,18 @@ int launcher_facts(struct launcher *launcher, struct error *err)
         .enforceable = spawn_context_enforceable(launcher->spawn),
         .room = spawn_context_room(launcher->spawn),
     };
-    snprintf(facts->unlimited_place, sizeof(facts->unlimited_place), "%s",
-             unlimited ? unlimited : "");
-    for (; facts->profile_count < config->profile_count; facts->profile_count++) {
-        struct launcher_profile *told = &facts->profiles[facts->profile_count];
-        const struct spawn_profile *profile = &config->profiles[facts->profile_count].profile;
+    int r = boot_id_know(&launcher->facts, &facts.boot_id, err);
 
-        snprintf(told->name, sizeof(told->name), "%s", profile->name);
-        told->uid = profile->uid;
-    }
-    for (; lacks[facts->lack_count] && facts->lack_count < LAUNCHER_LACKS_MAX; facts->lack_count++)
-        snprintf(facts->lacks[facts->lack_count], ERROR_TEXT_MAX, "%s", lacks[facts->lack_count]);
-    r = boot_id_read(&facts->boot_id);
+    if (r >= 0)
+        r = put_text(facts.cgroup_root, sizeof(facts.cgroup_root),
+                     spawn_context_cgroup_root(launcher->spawn), "the path of the cgroup root",
+                     err);
     if (r < 0)
-        return error_set(err, r, "can't read the host's boot id: %s", strerror(-r));
-    return put_text(facts->cgroup_root, sizeof(facts->cgroup_root),
-                    spawn_context_cgroup_root(launcher->spawn), "the path of the cgroup root", err);
+        return r;
+    tell_profiles(config, &facts);
+    tell_lacks(launcher->spawn, &facts);
+    launcher->facts = facts;
+    return 0;
 }
 
 /* Adds the jobs' cgroup root to what goes with an answer. False: hoistd has to do without figures.

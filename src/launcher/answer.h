@@ -34,7 +34,7 @@ struct launcher {
     struct refusal_log refusals;
 };
 
-/* Gathers what Hello tells, at the start and at each reload. */
+/* Gathers what Hello tells, at the start and at each reload. After a failure it is what it was. */
 int launcher_facts(struct launcher *launcher, struct error *err);
 
 typedef int launcher_answer_fn(struct launcher *launcher, const struct launcher_request *request,
