@@ -41,8 +41,10 @@ static void reap_children(struct supervisor *supervisor)
     int status;
     pid_t pid;
 
+    /* Of the one that makes the jobs' root ahead the context tells what came of it. */
     while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
-        supervisor_reaped(supervisor, pid, status, clock_boot());
+        if (!spawn_context_reaped(supervisor->launcher->spawn, pid))
+            supervisor_reaped(supervisor, pid, status, clock_boot());
 }
 
 /* hoistd hears what there is now before the signal that makes it look at its own files. */

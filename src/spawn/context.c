@@ -96,6 +96,11 @@ void spawn_context_settle(struct spawn_context *context)
     ready_root_settle(&context->ready_root);
 }
 
+bool spawn_context_reaped(struct spawn_context *context, pid_t pid)
+{
+    return ready_root_reaped(&context->ready_root, pid);
+}
+
 int spawn_context_failure(struct spawn_context *context, struct error *ret)
 {
     int code = context->ready_root.failure.code;

@@ -112,7 +112,7 @@ static int plan_make(const struct spawn_context *context, struct error *err)
 }
 
 static int maker_start(const struct spawn_context *context, int plan_fd, int answer_fd,
-                       int *ret_pidfd, struct error *err)
+                       pid_t *ret_pid, int *ret_pidfd, struct error *err)
 {
     char *argv[] = {(char[]){"hoist-init"}, (char[]){PLAN_ARGUMENT_ROOT}, NULL};
     char *env[] = {NULL};
@@ -129,9 +129,8 @@ static int maker_start(const struct spawn_context *context, int plan_fd, int ans
         .fds = fds,
         .fd_count = ARRAY_SIZE(fds),
     };
-    pid_t pid;
 
-    return clone_execute(&request, &pid, ret_pidfd, err);
+    return clone_execute(&request, ret_pid, ret_pidfd, err);
 }
 
 /* From the two questions on, every change is told by one of them. */
@@ -152,7 +151,7 @@ static int begin(struct spawn_context *context, struct error *err)
         return r;
     root->answer_fd = ends[0];
     theirs = ends[1];
-    return maker_start(context, plan_fd, theirs, &root->maker_fd, err);
+    return maker_start(context, plan_fd, theirs, &root->maker, &root->maker_fd, err);
 }
 
 static void make(struct spawn_context *context)
@@ -292,4 +291,13 @@ void ready_root_settle(struct ready_root *root)
         answer_take(root);
     if (root->state == READY_ROOT_THERE)
         heed_mounts(root);
+}
+
+bool ready_root_reaped(struct ready_root *root, pid_t pid)
+{
+    bool is_maker = pid > 0 && pid == root->maker;
+
+    if (is_maker)
+        root->maker = 0;
+    return is_maker;
 }

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -48,6 +49,7 @@ struct ready_root {
     struct buffer list;   /* of "/", when the making began */
     int answer_fd;        /* MAKING: what hoist-init will say */
     int maker_fd;         /* MAKING: its pidfd */
+    pid_t maker;          /* until it is reaped; 0: none */
     int namespace_fd;     /* THERE */
     struct error failure; /* code 0: none that wasn't told */
 };
@@ -75,6 +77,7 @@ int ready_root_use(struct spawn_context *context, const struct context_profile *
 /* At the end of a start: begins to make one if that is due. */
 void ready_root_renew(struct spawn_context *context);
 
-/* spawn_context_waits() and spawn_context_settle() are this. */
+/* spawn_context_waits(), spawn_context_settle() and spawn_context_reaped() are this. */
 struct pollfd ready_root_waits(const struct ready_root *root);
 void ready_root_settle(struct ready_root *root);
+bool ready_root_reaped(struct ready_root *root, pid_t pid);

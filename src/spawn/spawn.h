@@ -128,10 +128,12 @@ void spawn_context_set_lifeline(struct spawn_context *context, int fd);
 /*
  * With `root_ahead`: what is to be waited for (fd below 0: nothing), anew after each call of any of
  * these, and what is then to be called. It gives up a root in which file systems would be kept that
- * the host has unmounted. The third returns 0, or tells once why there is no root ahead.
+ * the host has unmounted. The third is told of each child that was reaped: was it the one that
+ * makes the root, and no job's? The fourth returns 0, or tells once why there is no root ahead.
  */
 struct pollfd spawn_context_waits(const struct spawn_context *context);
 void spawn_context_settle(struct spawn_context *context);
+bool spawn_context_reaped(struct spawn_context *context, pid_t pid);
 int spawn_context_failure(struct spawn_context *context, struct error *ret);
 
 /* What is so on this host; all borrowed from the context. */

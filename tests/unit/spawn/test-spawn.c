@@ -156,6 +156,7 @@ static void test_spawn_job_goes_on_in_a_root_that_was_made_ahead(void **unused)
     struct fixture_job job;
     struct pollfd waits;
     struct error err;
+    pid_t maker;
 
     NEEDS_CONTEXT();
     assert_int_equal(unshare(CLONE_NEWNS), 0);
@@ -173,6 +174,10 @@ static void test_spawn_job_goes_on_in_a_root_that_was_made_ahead(void **unused)
     assert_int_equal(spawn_context_failure(other, &err), 0);
     waits = spawn_context_waits(other);
     assert_int_equal(waits.events, POLLPRI);
+    maker = waitpid(-1, NULL, __WALL);
+    assert_false(spawn_context_reaped(other, maker + 1));
+    assert_true(spawn_context_reaped(other, maker));
+    assert_false(spawn_context_reaped(other, maker)); /* the pid may be a job's by now */
 
     fixture_run(other, &job, "cat /etc/passwd; ls -A /usr/share; (: > /x) 2>/dev/null; echo end");
     assert_string_equal(job.output, "end\n");
