@@ -60,9 +60,9 @@ static int answer_flush(struct connection *connection, struct error *err)
     return 0;
 }
 
-/* What nobody has asked for, once no answer is under way. */
+/* What nobody has asked for, once no answer is under way. `due` until it is packed. */
 static int notice_send(struct connection *connection, enum launcher_answer_type type,
-                       const struct launcher_hello *facts, struct error *err)
+                       const struct launcher_hello *facts, bool *due, struct error *err)
 {
     _cleanup_free_ struct launcher_answer *notice = calloc(1, sizeof(*notice));
     int r;
@@ -73,24 +73,24 @@ static int notice_send(struct connection *connection, enum launcher_answer_type 
     if (facts)
         notice->hello = *facts;
     r = launcher_answer_encode(notice, &connection->answer, err);
-    return r < 0 ? r : answer_flush(connection, err);
+    if (r < 0)
+        return r;
+    *due = false;
+    return answer_flush(connection, err);
 }
 
 static int notices_flush(struct connection *connection, const struct launcher *launcher,
                          struct error *err)
 {
-    if (connection->tell_reloaded) {
-        int r;
+    int r = 0;
 
-        connection->tell_reloaded = false;
-        r = notice_send(connection, LAUNCHER_ANSWER_RELOADED, &launcher->facts, err);
-        if (r < 0)
-            return r;
-    }
-    if (!connection->tell_stopping)
-        return 0;
-    connection->tell_stopping = false;
-    return notice_send(connection, LAUNCHER_ANSWER_STOPPING, NULL, err);
+    if (connection->tell_reloaded)
+        r = notice_send(connection, LAUNCHER_ANSWER_RELOADED, &launcher->facts,
+                        &connection->tell_reloaded, err);
+    if (r >= 0 && connection->tell_stopping)
+        r = notice_send(connection, LAUNCHER_ANSWER_STOPPING, NULL, &connection->tell_stopping,
+                        err);
+    return r;
 }
 
 static int connection_flush(struct connection *connection, const struct launcher *launcher,

@@ -393,6 +393,21 @@ static void test_connection_tells_of_a_reload_once_greeted(void **state)
     assert_int_equal(connection_events(&talk->connection), POLLIN);
 }
 
+static void test_connection_tells_later_what_it_could_not_pack(void **state)
+{
+    struct talk *talk = *state;
+
+    greet(talk);
+    talk->launcher.facts.network_host = true;
+    talk->connection.answer.limit = 1; /* no memory for more */
+    connection_tell_reloaded(&talk->connection, &talk->launcher);
+    connection_tell_stopping(&talk->connection, &talk->launcher);
+    assert_int_equal(connection_events(&talk->connection), POLLOUT);
+    talk->connection.answer.limit = 0;
+    assert_int_equal(go(talk), 0);
+    assert_true(talk->reloaded.network_host && talk->stopping);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -410,6 +425,7 @@ int main(void)
         TEST(test_connection_refuses_jobs_above_the_ceilings),
         TEST(test_connection_tells_stopping_once_greeted),
         TEST(test_connection_tells_of_a_reload_once_greeted),
+        TEST(test_connection_tells_later_what_it_could_not_pack),
     };
 
     log_init("test", LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);
