@@ -79,7 +79,7 @@ int cgroup_view_open(const struct cgroup_tree *tree, const char *path, struct er
         fd = view_make_by_child(tree, path);
     if (fd == -EPERM)
         return cgroup_open(tree->fd, path, err);
-    return fd < 0
-               ? error_set(err, fd, "the jobs' cgroups can't be shown to hoistd: %s", strerror(-fd))
-               : fd;
+    return fd < 0 ? error_set(err, fd, "the mount of the cgroup %s can't be cloned: %s", path,
+                              strerror(-fd))
+                  : fd;
 }

@@ -121,12 +121,25 @@ static void test_cgroup_view_keeps_no_cgroup_there(void **unused)
     in_child_with_tree(look_after_removal);
 }
 
+static void test_cgroup_view_names_what_is_not_there(void **unused)
+{
+    struct error err;
+
+    (void)unused;
+    if (tree.fd < 0)
+        skip();
+    assert_int_equal(cgroup_view_open(&tree, "hoist-test-none", &err), -ENOENT);
+    assert_string_equal(err.text, "the mount of the cgroup hoist-test-none can't be cloned: "
+                                  "No such file or directory");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cgroup_view_leads_nowhere_else),
         cmocka_unit_test(test_cgroup_view_of_an_ordinary_user_is_the_same),
         cmocka_unit_test(test_cgroup_view_keeps_no_cgroup_there),
+        cmocka_unit_test(test_cgroup_view_names_what_is_not_there),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
