@@ -291,13 +291,15 @@ static int degradations_renew(struct spawn_context *context)
 
 struct pollfd spawn_context_mounts(const struct spawn_context *context)
 {
-    return (struct pollfd){.fd = context->heeded_fd, .events = POLLPRI};
+    return mount_watch_waits(&context->mounts);
 }
 
 int spawn_context_heed_mounts(struct spawn_context *context, struct error *err)
 {
-    int r = disk_limits_refresh(context, err);
+    int r;
 
+    ready_root_heed_mounts(context);
+    r = disk_limits_refresh(context, err);
     if (r < 0)
         return r;
     r = degradations_renew(context);
@@ -445,8 +447,6 @@ static int context_fill_limits(struct spawn_context *context, const struct spawn
         root_give_up(context);
     context->room = root_limits_room(context);
     context->keeps = reserves_found(context);
-    if (context->controllers & CGROUP_CONTROLLER_IO)
-        context->heeded_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
     r = disk_limits_refresh(context, err);
     if (r < 0)
         return r;
@@ -497,14 +497,13 @@ struct spawn_context *spawn_context_free(struct spawn_context *context)
     fd_close(context->root_fd);
     free(context->root);
     cgroup_tree_done(&context->tree);
-    fd_close(context->mounts_fd);
     fd_close(context->sysfs_fd);
     ready_root_done(&context->ready_root);
+    mount_watch_close(&context->mounts);
     context_profiles_done(context);
     syscall_filter_done(&context->filter);
     fd_close(context->program);
     fd_close(context->null);
-    fd_close(context->heeded_fd);
     strv_free(context->lacks);
     strv_free(context->degradations);
     free(context);
@@ -537,15 +536,16 @@ int spawn_context_new(const struct spawn_options *options, struct spawn_context 
         .job_uid_max = options->job_uid_max,
         .tree = CGROUP_TREE_NULL,
         .root_fd = FD_NONE,
-        .mounts_fd = FD_NONE,
         .sysfs_fd = FD_NONE,
-        .heeded_fd = FD_NONE,
+        .mounts = MOUNT_WATCH_NULL,
         .ready_root = READY_ROOT_NULL,
         .program = FD_NONE,
         .null = FD_NONE,
         .lifeline = FD_NONE,
     };
     r = options_check(options, rootless, err);
+    if (r >= 0)
+        r = mount_watch_open(&context->mounts, err);
     if (r >= 0)
         r = context_fill_images(context, options, err);
     if (r >= 0)

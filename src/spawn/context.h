@@ -7,6 +7,7 @@
 
 #include "linux/cgroup-tree.h"
 #include "linux/disks.h"
+#include "linux/mount-watch.h"
 #include "linux/syscall-filter.h"
 #include "spawn/host-view.h"
 #include "spawn/ready-root.h"
@@ -45,20 +46,20 @@ struct spawn_context {
     bool keeps; /* something is kept for a job (spawn/reserves.h), or was */
 
     uint32_t enforceable; /* LIMIT_BIT()s */
-    int mounts_fd;        /* tells when mounts have changed; FD_NONE: not asked yet */
     int sysfs_fd;         /* O_PATH */
     uint64_t open_files;  /* the largest RLIMIT_NOFILE that we can give; UINT64_MAX: any */
     uint64_t core_size;
 
     struct context_profile *profiles; /* the default one first */
     size_t profile_count;
+    struct mount_watch mounts; /* who looks at the host's mounts keeps its number */
+    uint64_t disks_of;         /* the profiles' disks are those of this number; 0: of none */
     struct ready_root ready_root;
     struct syscall_filter filter;
     int program;  /* hoist-init's image */
     int null;     /* /dev/null, for its standard descriptors */
     int lifeline; /* borrowed; FD_NONE: none */
 
-    int heeded_fd;       /* tells the launcher's loop when mounts have changed; FD_NONE: never */
     char **lacks;        /* that last as long as the context */
     char **degradations; /* these, and what the mounts of the moment bring */
 };

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,14 +38,6 @@ static bool mount_is_shown(const struct mount_entry *entry, void *data)
     return context_profile_shows(sight->profile, sight->table, entry);
 }
 
-/* Asked anew each time: the answer is what has changed since it was asked last. */
-static bool mounts_have_changed(struct spawn_context *context)
-{
-    struct pollfd mounts = {.fd = context->mounts_fd, .events = POLLPRI};
-
-    return context->mounts_fd < 0 || poll(&mounts, 1, 0) != 0;
-}
-
 static int disks_find(const struct spawn_context *context, struct error *err)
 {
     _cleanup_mount_table_ struct mount_table table = {0};
@@ -68,21 +59,21 @@ static int disks_find(const struct spawn_context *context, struct error *err)
 
 int disk_limits_refresh(struct spawn_context *context, struct error *err)
 {
+    uint64_t mounts;
     int r;
 
-    if (!(context->controllers & CGROUP_CONTROLLER_IO) || !mounts_have_changed(context))
+    if (!(context->controllers & CGROUP_CONTROLLER_IO))
         return 0;
-    if (context->mounts_fd < 0)
-        context->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    mounts = mount_watch_changes(&context->mounts);
+    if (context->disks_of == mounts)
+        return 0;
     if (context->sysfs_fd < 0)
         context->sysfs_fd = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (context->mounts_fd < 0 || context->sysfs_fd < 0)
-        return error_set(err, -errno, "can't open %s: %s",
-                         context->mounts_fd < 0 ? "/proc/self/mountinfo" : "/sys", strerror(errno));
-    (void)mounts_have_changed(context); /* from here on */
+    if (context->sysfs_fd < 0)
+        return error_set(err, -errno, "can't open /sys: %s", strerror(errno));
     r = disks_find(context, err);
-    if (r < 0) /* what the table has told is not asked again, and the old disks may be wrong */
-        context->mounts_fd = fd_close(context->mounts_fd);
+    if (r >= 0)
+        context->disks_of = mounts;
     return r;
 }
 

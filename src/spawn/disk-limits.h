@@ -15,9 +15,9 @@ struct spawn_context;
  */
 
 /*
- * Finds the disks of each profile, or finds them again after a change of the mount table (poll(2)
- * of mountinfo tells). Needs the context's controllers and profiles; without the controller io
- * there is nothing to find.
+ * Finds the disks of each profile, or finds them again when the host's mounts have changed since,
+ * or when they could not be found before. Needs the context's controllers, profiles and watch of
+ * the mounts; without the controller io there is nothing to find.
  */
 int disk_limits_refresh(struct spawn_context *context, struct error *err);
 

@@ -27,14 +27,6 @@
 
 /* --- has the host changed? ------------------------------------------------------------------- */
 
-/* Asked anew each time: the answer is what has changed since it was asked last. */
-static bool mounts_changed(int mounts_fd)
-{
-    struct pollfd mounts = {.fd = mounts_fd, .events = POLLPRI};
-
-    return poll(&mounts, 1, 0) != 0;
-}
-
 static void closedirp(DIR **directory)
 {
     if (*directory)
@@ -140,8 +132,7 @@ static int begin(struct spawn_context *context, struct error *err)
     _cleanup_close_ int plan_fd = FD_NONE, theirs = FD_NONE;
     int ends[2], r;
 
-    (void)mounts_changed(root->mounts_fd);
-    (void)mounts_changed(root->watch_fd);
+    root->mounts = mount_watch_changes(&context->mounts);
     r = list_read(&root->list);
     if (r < 0)
         return error_set(err, r, "can't list \"/\": %s", strerror(-r));
@@ -212,24 +203,23 @@ void ready_root_init(struct spawn_context *context, bool wanted)
 
     if (!wanted || !is_possible(context))
         return;
-    root->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-    root->watch_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-    root->wanted = root->mounts_fd >= 0 && root->watch_fd >= 0;
-    if (root->wanted)
-        make(context);
+    root->wanted = true;
+    make(context);
 }
 
 void ready_root_done(struct ready_root *root)
 {
     give_up(root);
-    root->mounts_fd = fd_close(root->mounts_fd);
-    root->watch_fd = fd_close(root->watch_fd);
 }
 
-static void heed_mounts(struct ready_root *root)
+void ready_root_heed_mounts(struct spawn_context *context)
 {
-    if (!mounts_changed(root->mounts_fd))
+    struct ready_root *root = &context->ready_root;
+    uint64_t mounts = mount_watch_changes(&context->mounts);
+
+    if (!root->wanted || root->mounts == mounts)
         return;
+    root->mounts = mounts;
     give_up(root);
     root->unsettled = true;
 }
@@ -255,7 +245,7 @@ int ready_root_use(struct spawn_context *context, const struct context_profile *
 
     if (!root->wanted)
         return FD_NONE;
-    heed_mounts(root);
+    ready_root_heed_mounts(context);
     heed_list(root);
     if (root->state == READY_ROOT_MAKING)
         answer_take(root);
@@ -273,24 +263,13 @@ void ready_root_renew(struct spawn_context *context)
 
 struct pollfd ready_root_waits(const struct ready_root *root)
 {
-    switch (root->state) {
-    case READY_ROOT_MAKING:
-        return (struct pollfd){.fd = root->answer_fd, .events = POLLIN};
-    case READY_ROOT_THERE:
-        return (struct pollfd){.fd = root->watch_fd, .events = POLLPRI};
-    case READY_ROOT_NONE:
-    case READY_ROOT_FAILED:
-    default:
-        return (struct pollfd){.fd = FD_NONE};
-    }
+    return (struct pollfd){.fd = root->answer_fd, .events = POLLIN};
 }
 
 void ready_root_settle(struct ready_root *root)
 {
     if (root->state == READY_ROOT_MAKING)
         answer_take(root);
-    if (root->state == READY_ROOT_THERE)
-        heed_mounts(root);
 }
 
 bool ready_root_reaped(struct ready_root *root, pid_t pid)

@@ -21,14 +21,14 @@ struct spawn_context;
  * itself, so that a place that came into being meanwhile is covered, too.
  *
  * A copy shows what the host had mounted when the root was made. Hence before each start both are
- * asked that could tell of a change: poll(2) of /proc/self/mountinfo, and the list of "/", whose
- * directories are mounted by name. After one the root is given up, the job builds its own as if
- * there had never been another (job-plan.h), and a new one is made when two starts in a row have
- * seen no change: where mounts come and go all the time none is made in vain. No start waits for
- * one, so that a file system that hangs holds up nobody but those who look into it.
+ * asked that could tell of a change: the watch of the mounts (linux/mount-watch.h), and the list of
+ * "/", whose directories are mounted by name. After one the root is given up, the job builds its
+ * own as if there had never been another (job-plan.h), and a new one is made when two starts in a
+ * row have seen no change: where mounts come and go all the time none is made in vain. No start
+ * waits for one, so that a file system that hangs holds up nobody but those who look into it.
  *
  * Its mounts are slaves of the host's, so that what is unmounted there is not kept by us; where the
- * host's mounts aren't shared it is let go when whoever waits hears of it.
+ * host's mounts aren't shared it is let go when whoever waits for the watch hears of it.
  *
  * Profiles with a root or binds of their own, whose places root chooses, build at each start.
  */
@@ -44,8 +44,7 @@ struct ready_root {
     bool wanted;
     enum ready_root_state state;
     bool unsettled;       /* the host's mounts have changed since the start before this one */
-    int mounts_fd;        /* /proc/self/mountinfo: asked before each start */
-    int watch_fd;         /* the same, for whoever waits: each descriptor tells a change once */
+    uint64_t mounts;      /* the number of the context's watch that was heeded last */
     struct buffer list;   /* of "/", when the making began */
     int answer_fd;        /* MAKING: what hoist-init will say */
     int maker_fd;         /* MAKING: its pidfd */
@@ -56,8 +55,6 @@ struct ready_root {
 
 #define READY_ROOT_NULL                                                                            \
     ((struct ready_root){                                                                          \
-        .mounts_fd = FD_NONE,                                                                      \
-        .watch_fd = FD_NONE,                                                                       \
         .answer_fd = FD_NONE,                                                                      \
         .maker_fd = FD_NONE,                                                                       \
         .namespace_fd = FD_NONE,                                                                   \
@@ -76,6 +73,9 @@ int ready_root_use(struct spawn_context *context, const struct context_profile *
 
 /* At the end of a start: begins to make one if that is due. */
 void ready_root_renew(struct spawn_context *context);
+
+/* Gives up a root that is older than the host's mounts are. */
+void ready_root_heed_mounts(struct spawn_context *context);
 
 /* spawn_context_waits(), spawn_context_settle() and spawn_context_reaped() are this. */
 struct pollfd ready_root_waits(const struct ready_root *root);

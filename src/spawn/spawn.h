@@ -127,9 +127,9 @@ void spawn_context_set_lifeline(struct spawn_context *context, int fd);
 
 /*
  * With `root_ahead`: what is to be waited for (fd below 0: nothing), anew after each call of any of
- * these, and what is then to be called. It gives up a root in which file systems would be kept that
- * the host has unmounted. The third is told of each child that was reaped: was it the one that
- * makes the root, and no job's? The fourth returns 0, or tells once why there is no root ahead.
+ * these, and what is then to be called. The third is told of each child that was reaped: was it
+ * the one that makes the root, and no job's? The fourth returns 0, or tells once why there is no
+ * root ahead.
  */
 struct pollfd spawn_context_waits(const struct spawn_context *context);
 void spawn_context_settle(struct spawn_context *context);
@@ -158,9 +158,10 @@ const char *spawn_context_unlimited_place(const struct spawn_context *context);
 char *const *spawn_context_degradations(const struct spawn_context *context);
 
 /*
- * Tells when the host's mounts have changed (FD_NONE: that is of no interest here); then
- * spawn_context_heed_mounts() looks for the disks behind them again. 1: the degradations are others
- * than before.
+ * What tells that the host's mounts have changed. spawn_context_heed_mounts(), which is then to be
+ * called, gives up a root ahead in which file systems would be kept that the host has unmounted,
+ * and looks for the disks behind the mounts again. 1: the degradations are others than before.
+ * Starts don't rely on it: each of them asks for itself.
  */
 struct pollfd spawn_context_mounts(const struct spawn_context *context);
 int spawn_context_heed_mounts(struct spawn_context *context, struct error *err);

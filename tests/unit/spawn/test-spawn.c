@@ -147,53 +147,104 @@ static void test_spawn_job_hides_what_the_options_name(void **unused)
     fixture_job_done(&job);
 }
 
-/* In a mount namespace of our own, so that the host's mounts stay as they are. */
-static void test_spawn_job_goes_on_in_a_root_that_was_made_ahead(void **unused)
+static const char *const covered[] = {"/etc/passwd", "/usr/share", NULL};
+
+/* What the maker of a root says is waited for. */
+static void settle(struct spawn_context *other)
 {
-    static const char *const hidden[] = {"/etc/passwd", "/usr/share", NULL};
-    unsigned fds = fixture_count_fds();
-    struct spawn_context *other;
-    struct fixture_job job;
-    struct pollfd waits;
+    struct pollfd waits = spawn_context_waits(other);
     struct error err;
     pid_t maker;
 
-    NEEDS_CONTEXT();
-    assert_int_equal(unshare(CLONE_NEWNS), 0);
-    assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-    other = fixture_context_of(fixture_init(), hidden, true);
-    waits = spawn_context_waits(other);
-    if (waits.fd < 0) {
-        spawn_context_free(other);
-        fprintf(stderr, "# skipped: needs root of the initial user namespace\n");
-        skip();
-    }
     assert_int_equal(waits.events, POLLIN);
     assert_int_equal(poll(&waits, 1, TIMEOUT_MSEC), 1);
     spawn_context_settle(other);
     assert_int_equal(spawn_context_failure(other, &err), 0);
-    waits = spawn_context_waits(other);
-    assert_int_equal(waits.events, POLLPRI);
+    assert_true(spawn_context_waits(other).fd < 0);
+
     maker = waitpid(-1, NULL, __WALL);
     assert_false(spawn_context_reaped(other, maker + 1));
     assert_true(spawn_context_reaped(other, maker));
     assert_false(spawn_context_reaped(other, maker)); /* the pid may be a job's by now */
+}
 
-    fixture_run(other, &job, "cat /etc/passwd; ls -A /usr/share; (: > /x) 2>/dev/null; echo end");
-    assert_string_equal(job.output, "end\n");
-    fixture_job_done(&job);
-    assert_int_equal(mount("none", "/mnt", "tmpfs", 0, NULL), 0);
-    assert_int_equal(poll(&waits, 1, TIMEOUT_MSEC), 1);
-    spawn_context_settle(other);
-    assert_true(spawn_context_waits(other).fd < 0);
-    fixture_run(other, &job, "cat /etc/passwd; ls -A /usr/share /mnt; echo end");
-    assert_string_equal(job.output, "/mnt:\n\n/usr/share:\nend\n");
-    fixture_job_done(&job);
+/* In a mount namespace of our own, so that the host's mounts stay as they are. */
+static struct spawn_context *context_with_root_ahead(void)
+{
+    struct spawn_context *other;
 
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    other = fixture_context_of(fixture_init(), covered, true);
+    if (spawn_context_waits(other).fd < 0) {
+        spawn_context_free(other);
+        fprintf(stderr, "# skipped: needs root of the initial user namespace\n");
+        skip();
+    }
+    settle(other);
+    return other;
+}
+
+static void context_with_root_ahead_done(struct spawn_context *other)
+{
     spawn_context_free(other);
     while (waitpid(-1, NULL, __WALL) > 0)
         ;
+}
+
+static void prints(struct spawn_context *other, const char *script, const char *wanted)
+{
+    struct fixture_job job;
+
+    fixture_run(other, &job, script);
+    assert_string_equal(job.output, wanted);
+    fixture_job_done(&job);
+}
+
+static void test_spawn_job_goes_on_in_a_root_that_was_made_ahead(void **unused)
+{
+    unsigned fds = fixture_count_fds();
+    struct spawn_context *other;
+
+    NEEDS_CONTEXT();
+    other = context_with_root_ahead();
+    prints(other, "cat /etc/passwd; ls -A /usr/share; (: > /x) 2>/dev/null; echo end", "end\n");
+    context_with_root_ahead_done(other);
     assert_int_equal(fixture_count_fds(), fds);
+}
+
+static void is_told(struct spawn_context *other)
+{
+    struct pollfd mounts = spawn_context_mounts(other);
+
+    assert_int_equal(poll(&mounts, 1, TIMEOUT_MSEC), 1);
+    assert_int_equal(poll(&mounts, 1, 0), 0);
+}
+
+static void test_spawn_job_sees_what_was_mounted_though_nobody_has_heeded_it(void **unused)
+{
+    struct spawn_context *other;
+    struct error err;
+    unsigned fds;
+
+    NEEDS_CONTEXT();
+    other = context_with_root_ahead();
+    assert_int_equal(mount("none", "/srv", "tmpfs", 0, NULL), 0);
+    assert_int_equal(mkdir("/srv/seen", 0755), 0);
+    is_told(other);
+    prints(other, "ls -A /srv /usr/share", "/srv:\nseen\n\n/usr/share:\n");
+    assert_int_equal(spawn_context_heed_mounts(other, &err), 0);
+
+    prints(other, "ls -A /srv", "seen\n"); /* the second one without a change */
+    settle(other);
+    fds = fixture_count_fds();
+    prints(other, "ls -A /srv", "seen\n");
+    assert_int_equal(umount2("/srv", MNT_DETACH), 0);
+    is_told(other);
+    assert_int_equal(fixture_count_fds(), fds);
+    assert_int_equal(spawn_context_heed_mounts(other, &err), 0);
+    assert_int_equal(fixture_count_fds(), fds - 1); /* the root isn't kept */
+    context_with_root_ahead_done(other);
 }
 
 static void test_spawn_job_reports_a_command_that_is_not_there(void **unused)
@@ -527,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_spawn_job_sees_only_its_own_processes),
         cmocka_unit_test(test_spawn_job_hides_what_the_options_name),
         cmocka_unit_test(test_spawn_job_goes_on_in_a_root_that_was_made_ahead),
+        cmocka_unit_test(test_spawn_job_sees_what_was_mounted_though_nobody_has_heeded_it),
         cmocka_unit_test(test_spawn_job_reports_a_command_that_is_not_there),
         cmocka_unit_test(test_spawn_job_refuses_what_makes_no_sense),
         cmocka_unit_test(test_spawn_job_refuses_a_limit_that_is_not_enforceable),
