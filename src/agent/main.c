@@ -291,7 +291,6 @@ static int program_serve(struct program *program, struct error *err)
 
     if (r == 0)
         r = cold_reads_new(&agent->cold_reads, err);
-
     if (r == 0)
         r = grpc_server_new(&options, &agent->server, err);
     if (r == 0)
