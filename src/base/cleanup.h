@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <dirent.h>
 #include <stdlib.h>
 
 /*
@@ -28,6 +29,14 @@ static inline void freep(void *p)
 }
 
 #define _cleanup_free_ _cleanup_(freep)
+
+static inline void closedirp(DIR **dir)
+{
+    if (*dir)
+        closedir(*dir);
+}
+
+#define _cleanup_closedir_ _cleanup_(closedirp)
 
 #define TAKE_PTR(p)                                                                                \
     ({                                                                                             \

@@ -30,6 +30,13 @@ char *text_format(const char *format, ...)
     return length < 0 ? NULL : text;
 }
 
+bool strv_has(const char *const *list, const char *text)
+{
+    while (list && *list && !text_equal(*list, text))
+        list++;
+    return list && *list;
+}
+
 size_t strv_length(char *const *list)
 {
     size_t length = 0;

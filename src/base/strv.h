@@ -21,6 +21,9 @@ bool text_starts_with(const char *text, const char *prefix);
 /* asprintf(3) with a value: NULL when there is no memory. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Is `text` in the NULL-terminated list? `list` may be NULL; it is anybody's. */
+bool strv_has(const char *const *list, const char *text);
+
 /* A NULL-terminated list of strings that owns itself and them. */
 size_t strv_length(char *const *list);
 void strv_free(char **list);

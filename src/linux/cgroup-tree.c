@@ -230,16 +230,10 @@ static bool entry_is_directory(const struct dirent *entry)
            !text_equal(entry->d_name, "..");
 }
 
-static void closedirp(DIR **dir)
-{
-    if (*dir)
-        closedir(*dir);
-}
-
 int cgroup_children(int dir_fd, char ***ret)
 {
     _cleanup_close_ int fd = open_inside(dir_fd, "", O_RDONLY | O_DIRECTORY);
-    _cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    _cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     _cleanup_strv_ char **names = NULL;
 
     if (fd < 0)

@@ -99,12 +99,6 @@ static int search_add_device(struct search *search, struct disk device)
     return r < 0 ? r : disk_set_add(&search->set, disk);
 }
 
-static void closedirp(DIR **dir)
-{
-    if (*dir)
-        closedir(*dir);
-}
-
 static DIR *directory_open(int dir_fd, const char *path)
 {
     int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -118,7 +112,7 @@ static DIR *directory_open(int dir_fd, const char *path)
 /* The disks of the devices that the directory `path` below /sys names. */
 static int add_devices_in(int sysfs, const char *path, struct disk_set *set)
 {
-    _cleanup_(closedirp) DIR *dir = directory_open(sysfs, path);
+    _cleanup_closedir_ DIR *dir = directory_open(sysfs, path);
     const struct dirent *entry;
 
     while (dir && (entry = readdir(dir))) {
@@ -197,7 +191,7 @@ static void device_name(int sysfs, const char *source, char name[static NAME_MAX
 /* The file system that has the mount's source device among its members. */
 static int search_add_btrfs(struct search *search, const struct mount_entry *entry)
 {
-    _cleanup_(closedirp) DIR *dir = directory_open(search->sysfs, "fs/btrfs");
+    _cleanup_closedir_ DIR *dir = directory_open(search->sysfs, "fs/btrfs");
     char name[NAME_MAX + 1];
     const struct dirent *uuid;
 

@@ -234,13 +234,6 @@ static int add_missing_controllers(struct spawn_context *context)
                                     : "they are not available below the jobs' cgroup root"));
 }
 
-static bool list_has(char *const *list, const char *text)
-{
-    while (list && *list && !text_equal(*list, text))
-        list++;
-    return list && *list;
-}
-
 /* Of a profile what it shows besides. */
 static int add_unreachable_disks(const struct spawn_context *context, char ***list)
 {
@@ -253,7 +246,7 @@ static int add_unreachable_disks(const struct spawn_context *context, char ***li
         for (char **path = profile->disks.unreachable; r >= 0 && path && *path; path++) {
             _cleanup_free_ char *sentence = NULL;
 
-            if (i > 0 && list_has(always->unreachable, *path))
+            if (i > 0 && strv_has((const char *const *)always->unreachable, *path))
                 continue;
             sentence = text_format(
                 "limits of disk input and output are not enforceable here: %s%s%s", *path,

@@ -34,20 +34,6 @@ void host_view_done(struct host_view *view)
     *view = (struct host_view){0};
 }
 
-static bool list_has(const char *const *list, const char *path)
-{
-    for (; list && *list; list++)
-        if (text_equal(*list, path))
-            return true;
-    return false;
-}
-
-static void closedirp(DIR **dir)
-{
-    if (*dir)
-        closedir(*dir);
-}
-
 /* The entry `name` of the directory `dir_fd`. 0: nothing for jobs (a file, or gone meanwhile). */
 static int entry_examine(const char *root, int dir_fd, const char *name, struct host_entry *ret)
 {
@@ -86,7 +72,7 @@ static int entry_examine(const char *root, int dir_fd, const char *name, struct 
 
 static int entries_read(const char *root, const char *const *own, struct host_view *view)
 {
-    _cleanup_(closedirp) DIR *dir = opendir(root);
+    _cleanup_closedir_ DIR *dir = opendir(root);
     const struct dirent *entry;
 
     view->entries = calloc(ENTRIES_MAX, sizeof(*view->entries));
@@ -102,7 +88,7 @@ static int entries_read(const char *root, const char *const *own, struct host_vi
         r = entry_examine(root, dirfd(dir), entry->d_name, next);
         if (r < 0)
             return r;
-        if (r > 0 && list_has(own, next->path))
+        if (r > 0 && strv_has(own, next->path))
             host_entry_done(next);
         else
             view->count += (size_t)r;

@@ -27,12 +27,6 @@
 
 /* --- has the host changed? ------------------------------------------------------------------- */
 
-static void closedirp(DIR **directory)
-{
-    if (*directory)
-        closedir(*directory);
-}
-
 /*
  * Names, inodes and types in "/" as the directory itself has them: what is mounted there isn't
  * looked at, so that this can't hang. An inode that the root shows can't be another one's
@@ -40,7 +34,7 @@ static void closedirp(DIR **directory)
  */
 static int list_read(struct buffer *ret)
 {
-    _cleanup_(closedirp) DIR *directory = opendir("/");
+    _cleanup_closedir_ DIR *directory = opendir("/");
     const struct dirent *entry;
     int r = 0;
 

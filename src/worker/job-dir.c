@@ -244,15 +244,9 @@ int job_dir_remove(int jobs, const struct id *id, struct error *err)
     return 0;
 }
 
-static void close_listing(DIR **listing)
-{
-    if (*listing)
-        closedir(*listing);
-}
-
 int job_dir_list(int jobs, job_dir_found_fn *found, void *userdata, struct error *err)
 {
-    _cleanup_(close_listing) DIR *listing = NULL;
+    _cleanup_closedir_ DIR *listing = NULL;
     _cleanup_close_ int fd = openat(jobs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct dirent *entry;
 

@@ -28,6 +28,18 @@ static void test_strv_append_grows_and_copies(void **unused)
     assert_int_equal(strv_length(NULL), 0);
 }
 
+static void test_strv_has_looks_at_whole_strings(void **unused)
+{
+    static const char *const list[] = {"one", "two", NULL};
+
+    (void)unused;
+    assert_true(strv_has(list, "one"));
+    assert_true(strv_has(list, "two"));
+    assert_false(strv_has(list, "tw"));
+    assert_false(strv_has(list + 2, "two"));
+    assert_false(strv_has(NULL, "two"));
+}
+
 static void test_text_equal_takes_null(void **unused)
 {
     (void)unused;
@@ -43,6 +55,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strv_append_grows_and_copies),
+        cmocka_unit_test(test_strv_has_looks_at_whole_strings),
         cmocka_unit_test(test_text_equal_takes_null),
     };
 

@@ -20,21 +20,13 @@
 #include "base/strv.h"
 #include "spawn/profile.h"
 
-static bool list_has(const char *const *list, const char *name)
-{
-    for (; *list; list++)
-        if (text_equal(*list, name))
-            return true;
-    return false;
-}
-
 static void test_profile_default_allows_and_refuses_different_calls(void **unused)
 {
     const struct syscall_filter_profile *calls = profile_default.calls;
 
     for (const char *const *name = calls->allowed; *name; name++) {
-        assert_false(list_has(calls->refused, *name));
-        assert_false(list_has(name + 1, *name));
+        assert_false(strv_has(calls->refused, *name));
+        assert_false(strv_has(name + 1, *name));
     }
 }
 
