@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "wire/launcher-requests.h"
 #include "wire/packet.h"
 
 /*
@@ -25,18 +26,8 @@
 struct pending {
     struct pending *next;
     uint64_t id;
-    enum launcher_request_type type;
-    union {
-        launcher_hello_fn *hello;
-        launcher_listen_fn *listen;
-        launcher_done_fn *done; /* Ready, Kill */
-        launcher_spawn_fn *spawn;
-        launcher_remove_fn *remove;
-        launcher_list_groups_fn *list_groups;
-        launcher_find_fn *find;
-        launcher_list_tasks_fn *list_tasks;
-    };
-    void *owner;
+    const struct launcher_request_kind *kind;
+    struct launcher_call call;
 
     /* Until it is sent: */
     struct buffer packet;
@@ -101,98 +92,41 @@ static struct pending *list_take(struct launcher_client *client, struct pending 
 
 /* --- completion ------------------------------------------------------------------------------ */
 
-/* Calls back with an error; `failure` and `refused` are for Spawn. */
-static void pending_fail(struct pending *pending, enum spawn_failure failure, uint32_t refused,
-                         const struct error *err)
+/* What didn't come is FD_NONE. */
+static void fill_up(struct packet_fds *fds)
 {
-    struct spawn_result result = SPAWN_RESULT_NULL;
-    int none = FD_NONE;
-
-    switch (pending->type) {
-    case LAUNCHER_REQUEST_HELLO:
-        pending->hello(NULL, &none, err, pending->owner);
-        break;
-    case LAUNCHER_REQUEST_LISTEN:
-        pending->listen(&none, 0, err, pending->owner);
-        break;
-    case LAUNCHER_REQUEST_READY:
-    case LAUNCHER_REQUEST_KILL:
-        pending->done(err, pending->owner);
-        break;
-    case LAUNCHER_REQUEST_SPAWN:
-        result.limits.refused = refused;
-        pending->spawn(&result, &none, failure, err, pending->owner);
-        break;
-    case LAUNCHER_REQUEST_FIND:
-        pending->find(NULL, err, pending->owner);
-        break;
-    case LAUNCHER_REQUEST_LIST_TASKS:
-        pending->list_tasks(NULL, err, pending->owner);
-        break;
-    case LAUNCHER_REQUEST_REMOVE:
-        pending->remove(NULL, err, pending->owner);
-        break;
-    case LAUNCHER_REQUEST_LIST_GROUPS:
-        pending->list_groups(NULL, err, pending->owner);
-        break;
-    case _LAUNCHER_REQUEST_MAX:
-    default:
-        assert(false);
-    }
+    for (size_t i = fds->count; i < PACKET_FDS_MAX; i++)
+        fds->fd[i] = FD_NONE;
 }
 
-static void complete_remove(struct pending *pending, const struct launcher_answer *answer)
+/* No answer came. */
+static void pending_fail(const struct pending *pending, const struct error *err)
 {
-    struct error busy;
+    struct packet_fds none = PACKET_FDS_NULL;
 
-    if (!answer->remove.busy) {
-        pending->remove(&answer->remove.usage, NULL, pending->owner);
-        return;
-    }
-    error_set(&busy, -EBUSY, "processes of the job are still ending");
-    pending->remove(NULL, &busy, pending->owner);
+    fill_up(&none);
+    pending->kind->reply(&pending->call, &(struct launcher_reply){
+                                             .fds = &none,
+                                             .err = err,
+                                             .failure = SPAWN_FAILURE_UNAVAILABLE,
+                                         });
 }
 
-/* Calls back with the answer, whose type and descriptors were checked; those not taken are closed,
- * those that didn't come are FD_NONE. */
-static void pending_complete(struct pending *pending, struct launcher_answer *answer,
+/* Calls back with the answer, whose type and descriptors were checked; those not taken are the
+ * caller's still. */
+static void pending_complete(const struct pending *pending, struct launcher_answer *answer,
                              struct packet_fds *fds)
 {
-    switch (pending->type) {
-    case LAUNCHER_REQUEST_HELLO:
-        pending->hello(&answer->hello, &fds->fd[0], NULL, pending->owner);
-        break;
-    case LAUNCHER_REQUEST_LISTEN:
-        pending->listen(&fds->fd[0], answer->listen_port, NULL, pending->owner);
-        break;
-    case LAUNCHER_REQUEST_READY:
-    case LAUNCHER_REQUEST_KILL:
-        pending->done(NULL, pending->owner);
-        break;
-    case LAUNCHER_REQUEST_SPAWN:
-        answer->spawn.result.pidfd = TAKE_FD(fds->fd[0]);
-        pending->spawn(&answer->spawn.result, &fds->fd[1], SPAWN_FAILURE_NONE, NULL,
-                       pending->owner);
-        answer->spawn.result.pidfd = fd_close(answer->spawn.result.pidfd);
-        break;
-    case LAUNCHER_REQUEST_FIND:
-        answer->find.pidfd = TAKE_FD(fds->fd[0]);
-        pending->find(&answer->find, NULL, pending->owner);
-        answer->find.pidfd = fd_close(answer->find.pidfd);
-        break;
-    case LAUNCHER_REQUEST_LIST_TASKS:
-        pending->list_tasks(&answer->tasks, NULL, pending->owner);
-        break;
-    case LAUNCHER_REQUEST_REMOVE:
-        complete_remove(pending, answer);
-        break;
-    case LAUNCHER_REQUEST_LIST_GROUPS:
-        pending->list_groups(&answer->page, NULL, pending->owner);
-        break;
-    case _LAUNCHER_REQUEST_MAX:
-    default:
-        assert(false);
-    }
+    bool failed = answer->type == LAUNCHER_ANSWER_FAILURE;
+
+    pending->kind->reply(&pending->call,
+                         &(struct launcher_reply){
+                             .answer = failed ? NULL : answer,
+                             .fds = fds,
+                             .err = failed ? &answer->failure.error : NULL,
+                             .failure = failed ? answer->failure.spawn : SPAWN_FAILURE_NONE,
+                             .refused = failed ? answer->failure.refused : 0,
+                         });
 }
 
 /* Ends the client: nothing is sent any more, and everything that waits is told why. */
@@ -202,7 +136,7 @@ static int client_die(struct launcher_client *client, const struct error *why)
     while (client->head) {
         _cleanup_(pending_freep) struct pending *pending = list_take(client, &client->head);
 
-        pending_fail(pending, SPAWN_FAILURE_UNAVAILABLE, 0, why);
+        pending_fail(pending, why);
     }
     client->unsent = &client->head;
     client->unsent_count = 0;
@@ -307,10 +241,9 @@ static int client_check_room(const struct launcher_client *client, struct error 
     return 0;
 }
 
-/* Makes the request; `model` holds the callback and its owner. */
-static int client_request(struct launcher_client *client, struct launcher_request *request,
-                          const int *fds, size_t fd_count, const struct pending *model,
-                          struct error *err)
+int launcher_client_request(struct launcher_client *client, struct launcher_request *request,
+                            const int *fds, size_t fd_count, const struct launcher_call *call,
+                            struct error *err)
 {
     _cleanup_(pending_freep) struct pending *pending = NULL;
     int r = client_check_room(client, err);
@@ -320,9 +253,12 @@ static int client_request(struct launcher_client *client, struct launcher_reques
     pending = malloc(sizeof(*pending));
     if (!pending)
         return error_set(err, -ENOMEM, "no memory for a request to the launcher");
-    *pending = *model;
-    pending->type = request->type;
-    pending->id = request->id = client->last_id + 1;
+    request->id = client->last_id + 1;
+    *pending = (struct pending){
+        .id = request->id,
+        .kind = &launcher_request_kinds[request->type],
+        .call = *call,
+    };
     r = launcher_request_encode(request, &pending->packet, err);
     if (r < 0)
         return r;
@@ -360,7 +296,7 @@ static int client_flush(struct launcher_client *client, struct error *err)
         if (r < 0) {
             _cleanup_(pending_freep) struct pending *failed = list_take(client, client->unsent);
 
-            pending_fail(failed, SPAWN_FAILURE_UNAVAILABLE, 0, err);
+            pending_fail(failed, err);
             continue;
         }
         buffer_done(&pending->packet);
@@ -373,45 +309,14 @@ static int client_flush(struct launcher_client *client, struct error *err)
 
 /* --- receiving ------------------------------------------------------------------------------- */
 
-static const struct {
-    enum launcher_answer_type answer;
-    size_t fd_count;
-} expectations[] = {
-    [LAUNCHER_REQUEST_HELLO] = {LAUNCHER_ANSWER_HELLO, 0},
-    [LAUNCHER_REQUEST_LISTEN] = {LAUNCHER_ANSWER_LISTEN, 1},
-    [LAUNCHER_REQUEST_READY] = {LAUNCHER_ANSWER_DONE, 0},
-    [LAUNCHER_REQUEST_SPAWN] = {LAUNCHER_ANSWER_SPAWN, 1},
-    [LAUNCHER_REQUEST_KILL] = {LAUNCHER_ANSWER_DONE, 0},
-    [LAUNCHER_REQUEST_REMOVE] = {LAUNCHER_ANSWER_REMOVE, 0},
-    [LAUNCHER_REQUEST_LIST_GROUPS] = {LAUNCHER_ANSWER_LIST_GROUPS, 0},
-    [LAUNCHER_REQUEST_FIND] = {LAUNCHER_ANSWER_FIND, 1},
-    [LAUNCHER_REQUEST_LIST_TASKS] = {LAUNCHER_ANSWER_LIST_TASKS, 0},
-};
-
-static_assert(ARRAY_SIZE(expectations) == _LAUNCHER_REQUEST_MAX, "each request has an answer");
-
 /* An answer that brings the jobs' cgroup root says so. */
-static size_t fds_expected(const struct launcher_answer *answer, enum launcher_request_type type)
+static size_t fds_expected(const struct launcher_answer *answer,
+                           const struct launcher_request_kind *kind)
 {
-    switch (answer->type) {
-    case LAUNCHER_ANSWER_FAILURE:
-        return 0;
-    case LAUNCHER_ANSWER_HELLO:
-        return expectations[type].fd_count + answer->hello.cgroups;
-    case LAUNCHER_ANSWER_SPAWN:
-        return expectations[type].fd_count + answer->spawn.cgroups;
-    case LAUNCHER_ANSWER_LISTEN:
-    case LAUNCHER_ANSWER_DONE:
-    case LAUNCHER_ANSWER_REMOVE:
-    case LAUNCHER_ANSWER_LIST_GROUPS:
-    case LAUNCHER_ANSWER_FIND:
-    case LAUNCHER_ANSWER_LIST_TASKS:
-    case LAUNCHER_ANSWER_STOPPING:
-    case LAUNCHER_ANSWER_RELOADED:
-    case _LAUNCHER_ANSWER_MAX:
-    default:
-        return expectations[type].fd_count;
-    }
+    return answer->type == LAUNCHER_ANSWER_FAILURE
+               ? 0
+               : kind->fd_count + (answer->type == LAUNCHER_ANSWER_HELLO && answer->hello.cgroups) +
+                     (answer->type == LAUNCHER_ANSWER_SPAWN && answer->spawn.cgroups);
 }
 
 /* The link to the sent request that the answer in hand belongs to, or NULL. */
@@ -427,26 +332,23 @@ static int client_take_answer(struct launcher_client *client, struct packet_fds 
                               struct error *err)
 {
     _cleanup_(pending_freep) struct pending *pending = NULL;
-    bool failed = client->answer.type == LAUNCHER_ANSWER_FAILURE;
+    const struct launcher_answer *answer = &client->answer;
     struct pending **link = client_find(client);
+    const struct launcher_request_kind *kind;
 
     if (!link)
         return error_set(err, -EPROTO, "the launcher answered what was not asked");
-    if (!failed && client->answer.type != expectations[(*link)->type].answer)
+    kind = (*link)->kind;
+    if (answer->type != LAUNCHER_ANSWER_FAILURE && answer->type != kind->answer)
         return error_set(err, -EPROTO, "the launcher's answer to %s is of another kind",
-                         launcher_request_name((*link)->type));
-    if (fds->count != fds_expected(&client->answer, (*link)->type))
+                         launcher_request_name(kind->type));
+    if (fds->count != fds_expected(answer, kind))
         return error_set(err, -EPROTO, "the launcher's answer to %s came with %zu descriptors",
-                         launcher_request_name((*link)->type), fds->count);
+                         launcher_request_name(kind->type), fds->count);
 
-    for (size_t i = fds->count; i < PACKET_FDS_MAX; i++)
-        fds->fd[i] = FD_NONE;
+    fill_up(fds);
     pending = list_take(client, link);
-    if (failed)
-        pending_fail(pending, client->answer.failure.spawn, client->answer.failure.refused,
-                     &client->answer.failure.error);
-    else
-        pending_complete(pending, &client->answer, fds);
+    pending_complete(pending, &client->answer, fds);
     return 0;
 }
 
@@ -523,141 +425,4 @@ int launcher_client_wait(struct launcher_client *client, usec_t timeout, struct 
     if (r == 0)
         return error_set(err, -ETIMEDOUT, "the launcher has not answered in time");
     return launcher_client_dispatch(client, err);
-}
-
-/* --- the requests ---------------------------------------------------------------------------- */
-
-static int put_text(const char *text, char *ret, size_t room, const char *what, struct error *err)
-{
-    size_t size = strlen(text);
-
-    if (size >= room)
-        return error_set(err, -E2BIG, "%s is longer than %zu bytes", what, room - 1);
-    memcpy(ret, text, size + 1);
-    return 0;
-}
-
-static int put_job(const char *group, const struct id *id, struct launcher_job_ref *ret,
-                   struct error *err)
-{
-    ret->id = *id;
-    return put_text(group, ret->group, sizeof(ret->group), "the name of a job's group", err);
-}
-
-int launcher_client_hello(struct launcher_client *client, launcher_hello_fn *done, void *owner,
-                          struct error *err)
-{
-    struct launcher_request request = {
-        .type = LAUNCHER_REQUEST_HELLO,
-        .hello = {.protocol = LAUNCHER_PROTOCOL_VERSION, .version = HOIST_VERSION},
-    };
-
-    return client_request(client, &request, NULL, 0,
-                          &(struct pending){.hello = done, .owner = owner}, err);
-}
-
-int launcher_client_listen(struct launcher_client *client, const char *host, uint16_t port,
-                           launcher_listen_fn *done, void *owner, struct error *err)
-{
-    struct launcher_request request = {.type = LAUNCHER_REQUEST_LISTEN, .listen = {.port = port}};
-    int r = put_text(host, request.listen.host, sizeof(request.listen.host), "the host", err);
-
-    if (r < 0)
-        return r;
-    return client_request(client, &request, NULL, 0,
-                          &(struct pending){.listen = done, .owner = owner}, err);
-}
-
-int launcher_client_ready(struct launcher_client *client, const char *address,
-                          const struct launcher_lifeline *lifeline, launcher_done_fn *done,
-                          void *owner, struct error *err)
-{
-    struct launcher_request request = {.type = LAUNCHER_REQUEST_READY};
-    const int fds[LAUNCHER_READY_FDS] = {lifeline->hold, lifeline->watch};
-    int r =
-        put_text(address, request.ready_address, sizeof(request.ready_address), "the address", err);
-
-    if (r < 0)
-        return r;
-    return client_request(client, &request, fds, LAUNCHER_READY_FDS,
-                          &(struct pending){.done = done, .owner = owner}, err);
-}
-
-int launcher_client_spawn(struct launcher_client *client, const struct spawn_spec *spec,
-                          const struct spawn_files *files, launcher_spawn_fn *done, void *owner,
-                          struct error *err)
-{
-    struct launcher_request request = {.type = LAUNCHER_REQUEST_SPAWN, .spawn = *spec};
-    const int fds[LAUNCHER_SPAWN_FDS] = {files->data, files->index, files->state};
-
-    return client_request(client, &request, fds, LAUNCHER_SPAWN_FDS,
-                          &(struct pending){.spawn = done, .owner = owner}, err);
-}
-
-int launcher_client_kill(struct launcher_client *client, const char *group, const struct id *id,
-                         launcher_done_fn *done, void *owner, struct error *err)
-{
-    struct launcher_request request = {.type = LAUNCHER_REQUEST_KILL};
-    int r = put_job(group, id, &request.job, err);
-
-    if (r < 0)
-        return r;
-    return client_request(client, &request, NULL, 0,
-                          &(struct pending){.done = done, .owner = owner}, err);
-}
-
-int launcher_client_remove(struct launcher_client *client, const char *group, const struct id *id,
-                           launcher_remove_fn *done, void *owner, struct error *err)
-{
-    struct launcher_request request = {.type = LAUNCHER_REQUEST_REMOVE};
-    int r = put_job(group, id, &request.job, err);
-
-    if (r < 0)
-        return r;
-    return client_request(client, &request, NULL, 0,
-                          &(struct pending){.remove = done, .owner = owner}, err);
-}
-
-int launcher_client_list_groups(struct launcher_client *client,
-                                const struct launcher_job_ref *after, launcher_list_groups_fn *done,
-                                void *owner, struct error *err)
-{
-    struct launcher_request request = {
-        .type = LAUNCHER_REQUEST_LIST_GROUPS,
-        .list_groups = {.from_start = !after},
-    };
-
-    if (after)
-        request.list_groups.after = *after;
-    return client_request(client, &request, NULL, 0,
-                          &(struct pending){.list_groups = done, .owner = owner}, err);
-}
-
-int launcher_client_find(struct launcher_client *client, const char *group, const struct id *id,
-                         const struct spawn_process *known, launcher_find_fn *done, void *owner,
-                         struct error *err)
-{
-    struct launcher_request request = {
-        .type = LAUNCHER_REQUEST_FIND,
-        .find = {.known = *known},
-    };
-    int r = put_job(group, id, &request.find.job, err);
-
-    if (r < 0)
-        return r;
-    return client_request(client, &request, NULL, 0,
-                          &(struct pending){.find = done, .owner = owner}, err);
-}
-
-int launcher_client_list_tasks(struct launcher_client *client, const char *group,
-                               const struct id *id, launcher_list_tasks_fn *done, void *owner,
-                               struct error *err)
-{
-    struct launcher_request request = {.type = LAUNCHER_REQUEST_LIST_TASKS};
-    int r = put_job(group, id, &request.job, err);
-
-    if (r < 0)
-        return r;
-    return client_request(client, &request, NULL, 0,
-                          &(struct pending){.list_tasks = done, .owner = owner}, err);
 }

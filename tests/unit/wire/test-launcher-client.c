@@ -37,7 +37,18 @@ struct play {
     bool again; /* make another request from the callback */
 };
 
-/* Any two will do: the client only sends them. */
+static const struct spawn_spec spec = {
+    .id = {{1}},
+    .group = "p-a",
+    .argv = (char *const *)argv,
+    .env = (char *const *)env,
+    .cwd = "",
+    .uid = 100000,
+    .stop_signal = SIGTERM,
+};
+
+/* Any will do: the client only sends them. */
+static const struct spawn_files files = {STDIN_FILENO, STDIN_FILENO, STDIN_FILENO};
 static const struct launcher_lifeline lifeline = {STDIN_FILENO, STDERR_FILENO};
 
 static void on_stopping(void *owner)
@@ -233,16 +244,6 @@ static void test_launcher_client_lets_a_callback_make_requests(void **state)
 static void test_launcher_client_spawn_sends_three_descriptors(void **state)
 {
     struct play *play = *state;
-    const struct spawn_spec spec = {
-        .id = {{1}},
-        .group = "p-a",
-        .argv = (char *const *)argv,
-        .env = (char *const *)env,
-        .cwd = "",
-        .uid = 100000,
-        .stop_signal = SIGTERM,
-    };
-    const struct spawn_files files = {STDIN_FILENO, STDIN_FILENO, STDIN_FILENO};
     struct launcher_answer answer = {.type = LAUNCHER_ANSWER_SPAWN};
     _cleanup_packet_fds_ struct packet_fds fds = PACKET_FDS_NULL;
     struct launcher_request request;
@@ -263,16 +264,6 @@ static void test_launcher_client_spawn_sends_three_descriptors(void **state)
 
 static void ask_to_spawn(struct play *play, struct launcher_answer *answer)
 {
-    const struct spawn_spec spec = {
-        .id = {{1}},
-        .group = "p-a",
-        .argv = (char *const *)argv,
-        .env = (char *const *)env,
-        .cwd = "",
-        .uid = 100000,
-        .stop_signal = SIGTERM,
-    };
-    const struct spawn_files files = {STDIN_FILENO, STDIN_FILENO, STDIN_FILENO};
     _cleanup_packet_fds_ struct packet_fds fds = PACKET_FDS_NULL;
     struct launcher_request request;
 
@@ -362,12 +353,11 @@ static void test_launcher_client_finds_processes_and_lists_tasks(void **state)
 static void test_launcher_client_spawn_refuses_what_the_launcher_would(void **state)
 {
     struct play *play = *state;
-    const struct spawn_spec spec = {
+    const struct spawn_spec bad = {
         .group = "p-a", .argv = (char *const *)argv, .env = (char *const *)env, .cwd = ""};
-    const struct spawn_files files = {0, 0, 0};
     struct error err;
 
-    assert_int_equal(launcher_client_spawn(play->client, &spec, &files, on_spawn, play, &err),
+    assert_int_equal(launcher_client_spawn(play->client, &bad, &files, on_spawn, play, &err),
                      -EINVAL);
     assert_int_equal(launcher_client_pending(play->client), 0);
     assert_int_equal(dispatch(play), 0);
