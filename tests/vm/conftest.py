@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of the suite of the virtual machine, which is booted once for all its tests and once more by the power cut.
+"""Fixtures of the suite of the virtual machine.
+
+Each process of pytest boots one for all the files that it gets, which test_survival.py boots anew after a power cut;
+test_power.py and test_systemd.py have machines of another kind, and boot those themselves.
 
     machine              the virtual machine (machine.py)
     agent                the agent in it (guest_agent.py); alice, bob, admin, hoist as everywhere
