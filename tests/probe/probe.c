@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -24,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -242,6 +244,25 @@ static void reap(const char *unused)
     }
 }
 
+/* Waits for the end of a process that needn't be a child, or to be there any more. */
+static void await_end(const char *pid)
+{
+    struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, number(pid), 0), .events = POLLIN};
+
+    if (end.fd < 0 && errno == ESRCH) {
+        return;
+    }
+    if (end.fd < 0) {
+        fail("pidfd_open");
+    }
+    while (poll(&end, 1, -1) < 0) {
+        if (errno != EINTR) {
+            fail("poll");
+        }
+    }
+    close(end.fd);
+}
+
 /* --- resources */
 
 static void use_memory(const char *bytes)
@@ -424,6 +445,7 @@ struct step {
     void (*run)(const char *argument);
 };
 
+/* clang-format off */ /* would put two rows on a line */
 static const struct step steps[] = {
     {"await", true, await},
     {"burn", true, burn},
@@ -432,6 +454,7 @@ static const struct step steps[] = {
     {"close", false, close_outputs},
     {"connect", true, reach},
     {"drain", true, drain},
+    {"ended", true, await_end},
     {"env", false, show_environment},
     {"err", true, say_err},
     {"escalate", false, escalate},
@@ -456,6 +479,7 @@ static const struct step steps[] = {
     {"tree", true, tree},
     {"try", true, attempt},
 };
+/* clang-format on */
 
 static const struct step *step_find(const char *name)
 {

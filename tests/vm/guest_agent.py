@@ -137,7 +137,9 @@ class GuestAgent:
     def kill_launcher(self):
         """hoistd ends with it; afterwards there is no agent."""
         self.machine.sh(f"kill -9 {self.launcher_pid}")
-        self.machine.sh("while pidof hoistd; do usleep 50000; done")
+        self.machine.process_end(self.launcher_pid)
+        for pid in self.machine.try_sh("pidof hoistd")[1].split():
+            self.machine.process_end(pid)
 
     @contextlib.contextmanager
     def jobs_on(self, device):
@@ -158,4 +160,4 @@ class GuestAgent:
 
     def stop(self):
         self.machine.sh(f"kill {self.launcher_pid}")
-        self.machine.sh(f"while [ -e /proc/{self.launcher_pid}/exe ]; do usleep 50000; done")
+        self.machine.process_end(self.launcher_pid)

@@ -193,6 +193,10 @@ class Machine:
     def read(self, path):
         return self.sh(f"cat {path}")
 
+    def process_end(self, pid):
+        """Returns when the process has ended; its parent may have yet to reap it."""
+        self.sh(f"/opt/hoist/probe ended {pid}")
+
     def figures(self, path):
         """A file of lines "name number" as a dictionary."""
         return {name: int(number) for name, number in (line.split() for line in self.read(path).splitlines())}

@@ -190,7 +190,7 @@ def until_told(alice, degradations):
 # Kinds of places whose disk nothing limits: how they are mounted at $at, and what is left to do after their end.
 IMAGE = "mke2fs -q -F /run/image"
 UNLIMITED = {"loop": (f"{IMAGE} && mount -o loop -t ext4 /run/image $at", "true"),
-             "fuse": (f"{IMAGE} && fuse2fs /run/image $at", "while pidof fuse2fs; do usleep 10000; done")}
+             "fuse": (f"{IMAGE} && fuse2fs /run/image $at", "for pid in $(pidof fuse2fs); do probe ended $pid; done")}
 SEEN = [("loop", "default", "/srv/loop"), ("fuse", "default", "/srv/fuse"), ("loop", "bound", BINDS["rw"][1]),
         ("loop", "rooted", f"{TREE}/data")]
 

@@ -41,7 +41,8 @@ def bystander(machine, probe):
     yield start
     for pid in pids:
         assert machine.read(f"/proc/{pid}/comm") == "probe\n"
-        machine.sh(f"kill {pid}; while [ -e /proc/{pid}/exe ]; do usleep 10000; done")
+        process = machine.sh(f"sed -n 's/^Tgid://p' /proc/{pid}/status; kill {pid}").strip()
+        machine.process_end(process)
 
 
 ENDS = {

@@ -17,8 +17,9 @@ def file_refuses(machine, pid, name, error):
     try:
         yield
     finally:
-        machine.sh(f"kill -INT {tracer}; until grep -q 'TracerPid:.0' /proc/{pid}/status; do usleep 10000; done")
-        machine.sh(f"while [ -e /proc/{tracer}/exe ]; do usleep 10000; done")
+        machine.sh(f"kill -INT {tracer}")
+        machine.process_end(tracer)
+        assert "TracerPid:\t0\n" in machine.read(f"/proc/{pid}/status")
 
 
 def what_jobs_leave(machine):

@@ -36,7 +36,7 @@ def test_job_that_ends_while_the_launcher_is_away_is_found_as_it_ended(alice, ag
     alice.await_output(job, b"begun")
     agent.kill_launcher()
     machine.sh(f"kill -USR1 $(cat {agent.cgroup(job)}/cgroup.procs)")
-    machine.sh(f"while [ -e /proc/{job.pid}/exe ]; do usleep 50000; done")
+    machine.process_end(job.pid)
     agent.start()
     client = agent.client("alice")
     assert ending(client.wait(job)) == ("FAILED", "OOM_KILLED", None, 9)
