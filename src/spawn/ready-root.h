@@ -23,9 +23,9 @@ struct spawn_context;
  * A copy shows what the host had mounted when the root was made. Hence before each start both are
  * asked that could tell of a change: the watch of the mounts (linux/mount-watch.h), and the list of
  * "/", whose directories are mounted by name. After one the root is given up, the job builds its
- * own as if there had never been another (job-plan.h), and a new one is made when two starts in a
- * row have seen no change: where mounts come and go all the time none is made in vain. No start
- * waits for one, so that a file system that hangs holds up nobody but those who look into it.
+ * own as if there had never been another (job-plan.h), and a new one is made when none has come
+ * between two starts: where mounts come and go all the time none is made in vain. No start waits
+ * for one, so that a file system that hangs holds up nobody but those who look into it.
  *
  * Its mounts are slaves of the host's, so that what is unmounted there is not kept by us; where the
  * host's mounts aren't shared it is let go when whoever waits for the watch hears of it.
