@@ -413,12 +413,14 @@ static int context_fill_images(struct spawn_context *context, const struct spawn
     return r < 0 ? r : context_profiles_make(context, options, err);
 }
 
-/* Found out in a cgroup that is made for it, for which a predecessor's root may have no place. */
+/* A root that is full has no place for the cgroup in which it is found out. */
 static int find_enforceable(struct spawn_context *context, const struct spawn_context *predecessor,
                             struct error *err)
 {
-    if (!predecessor || predecessor->root_fd < 0 || context->root_fd < 0)
-        return job_limits_probe(context, &context->enforceable, err);
+    int r = job_limits_probe(context, &context->enforceable, err);
+
+    if (r != -EAGAIN || !predecessor)
+        return r;
     context->enforceable = predecessor->enforceable;
     return 0;
 }
