@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/config.h"
@@ -182,6 +183,8 @@ int doctor_main(const struct config *config, enum doctor_format format)
     r = doctor_print(&report, format, &out);
     if (r >= 0)
         r = fd_write_full(STDOUT_FILENO, buffer_bytes(&out), buffer_size(&out));
+    if (r < 0)
+        dprintf(STDERR_FILENO, "hoistd: what was found can't be told: %s\n", strerror(-r));
     return r < 0 || doctor_failures(&report) > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -474,6 +474,8 @@ static int program_print(const struct config *config, enum config_request reques
         r = config_print(config, &out);
     if (r == 0)
         r = fd_write_full(STDOUT_FILENO, buffer_bytes(&out), buffer_size(&out));
+    if (r < 0)
+        fprintf(stderr, "hoistd: the answer can't be written: %s\n", strerror(-r));
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

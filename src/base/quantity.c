@@ -100,13 +100,14 @@ static int decimal_scale(const struct decimal *number, uint64_t factor, uint64_t
     return 0;
 }
 
-static int quantity_refuse(const char *text, int code, const char *what, const char *example,
+/* `how` continues "write …". */
+static int quantity_refuse(const char *text, int code, const char *what, const char *how,
                            struct error *err)
 {
     _cleanup_free_ char *shown = utf8_escape(text);
 
-    return error_set(err, code, "\"%.60s\" is %s; write it like %s", shown ? shown : "",
-                     code == -ERANGE ? "too large" : what, example);
+    return error_set(err, code, "\"%.60s\" is %s; write %s", shown ? shown : "",
+                     code == -ERANGE ? "too large" : what, how);
 }
 
 static int size_read(const char *text, uint64_t *ret)
@@ -127,7 +128,7 @@ int quantity_parse_size(const char *text, uint64_t *ret_bytes, struct error *err
 {
     int r = size_read(text, ret_bytes);
 
-    return r < 0 ? quantity_refuse(text, r, "no size", "512MB, 1.5GiB or 4096", err) : 0;
+    return r < 0 ? quantity_refuse(text, r, "no size", "it like 512MB, 1.5GiB or 4096", err) : 0;
 }
 
 /* One "<number><unit>"; *first says that no unit is allowed to be missing behind it. */
@@ -169,7 +170,7 @@ int quantity_parse_duration(const char *text, usec_t *ret, struct error *err)
     if (r == 0 && total == USEC_INFINITY)
         r = -ERANGE;
     if (r < 0)
-        return quantity_refuse(text, r, "no duration", "30s, 1h30m or 250ms", err);
+        return quantity_refuse(text, r, "no duration", "it like 30s, 1h30m or 250ms", err);
     *ret = total;
     return 0;
 }
@@ -201,7 +202,7 @@ int quantity_parse_cpu(const char *text, uint64_t *ret_millis, struct error *err
 {
     int r = share_read(text, ret_millis);
 
-    return r < 0 ? quantity_refuse(text, r, "no share of CPU", "25% or 250m", err) : 0;
+    return r < 0 ? quantity_refuse(text, r, "no share of CPU", "it like 25% or 250m", err) : 0;
 }
 
 int quantity_parse_unsigned(const char *text, uint64_t max, uint64_t *ret, struct error *err)
@@ -215,10 +216,10 @@ int quantity_parse_unsigned(const char *text, uint64_t max, uint64_t *ret, struc
     if (r == 0 && number.whole > max)
         r = -ERANGE;
     if (r < 0) {
-        char example[48];
+        char how[48];
 
-        snprintf(example, sizeof(example), "a number from 0 to %llu", (unsigned long long)max);
-        return quantity_refuse(text, r, "no whole number", example, err);
+        snprintf(how, sizeof(how), "a number from 0 to %llu", (unsigned long long)max);
+        return quantity_refuse(text, r, "no whole number", how, err);
     }
     *ret = number.whole;
     return 0;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/job-flags.h"
+#include "cli/print.h"
 #include "cli/session.h"
 #include "cli/show-job.h"
 #include "cli/show-limits.h"
@@ -23,6 +24,8 @@ int cmd_start(struct session *session)
     if (session->format != OUTPUT_FORMAT_TABLE)
         return print_job(session, job) < 0 ? session->command->failure : EXIT_OK;
     printf("%s\n", job_id(job));
+    if (print_flush() < 0)
+        tell("the job has started: %s", job_id(job));
     for (size_t i = 0; i < job->n_limits && !session->arguments.quiet; i++)
         if (!job->limits[i]->enforced)
             tell("the limit \"%s\" is not in force: %s", limit_words(job->limits[i]->name),

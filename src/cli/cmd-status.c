@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "cli/command.h"
 #include "cli/interval.h"
+#include "cli/print.h"
 #include "cli/session.h"
 #include "cli/show-job.h"
 #include "cli/watch-job.h"
@@ -43,7 +44,7 @@ static int show_again(const struct session *session, const Hoist__V1__Job *job)
 {
     if (session->format == OUTPUT_FORMAT_TABLE)
         interval_begin_page();
-    return print_job(session, job) < 0 || fflush(stdout) != 0 ? -1 : 0;
+    return print_job(session, job) < 0 || print_flush() < 0 ? -1 : 0;
 }
 
 int cmd_status(struct session *session)

@@ -10,6 +10,7 @@
 #include "base/quantity.h"
 #include "cli/command.h"
 #include "cli/interval.h"
+#include "cli/print.h"
 #include "cli/session.h"
 #include "cli/top.h"
 
@@ -76,7 +77,7 @@ static int top_show(const struct top *top)
         top_print_row(&rows[i], columns);
     if (top->now->next_page_token[0])
         tell("there are more than %d jobs; --owner shows those of one principal", JOBS_MAX);
-    return fflush(stdout) == 0 ? 0 : -EIO;
+    return print_flush();
 }
 
 /* The first list only gives the second one something to compare with. */

@@ -137,7 +137,7 @@ static int put_labels(const struct arguments *arguments, Hoist__V1__JobSpec *spe
         int r;
 
         if (!equals)
-            return error_set(err, -EINVAL, "--label %s: no \"=\"; write KEY=VALUE", *text);
+            return error_set(err, -EINVAL, "--label \"%s\" has no =; write KEY=VALUE", *text);
         key = strndup(*text, (size_t)(equals - *text));
         r = key ? api_append_entry(&hoist__v1__job_spec__labels_entry__descriptor, &spec->n_labels,
                                    &spec->labels, key, equals + 1)

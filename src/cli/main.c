@@ -1,13 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/print.h"
 #include "cli/session.h"
+
+/*
+ * A standard descriptor that is closed would be taken by what is opened first, a socket or a pipe
+ * of ours, and what is for stdout would go there. /dev/null for reading stands in for it: it has
+ * nothing to read and refuses what is written.
+ */
+static int hold_descriptors(void)
+{
+    for (;;) {
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+            return -errno;
+        if (fd > STDERR_FILENO) {
+            fd_close(fd);
+            return 0;
+        }
+        if (fcntl(fd, F_SETFD, 0) < 0) /* hoist doctor becomes another program */
+            return -errno;
+    }
+}
 
 /* What comes before the command: `hoist --help`, `hoist --version`, and nothing else. */
 static const struct command *command_of(int argc, char **argv)
@@ -66,13 +91,23 @@ static int session_read(struct session *session, int argc, char **argv)
     return session->arguments.help ? EXIT_OK : check_words(command, &session->arguments);
 }
 
+static void refuse_command(const char *word)
+{
+    if (word[0] == '-')
+        tell("flags stand behind a command, as in: hoist ping --host build7; hoist help lists all");
+    else
+        tell("there is no command \"%s\"; hoist help lists them", word);
+}
+
 int main(int argc, char **argv)
 {
     struct session session = {.command = command_of(argc, argv), .interrupt_fd = FD_NONE};
     int code;
 
+    if (hold_descriptors() < 0)
+        return EXIT_HOIST;
     if (!session.command) {
-        tell("there is no command \"%s\"; hoist help lists them", argv[1]);
+        refuse_command(argv[1]);
         return EXIT_USAGE;
     }
     code = session_read(&session, argc > 2 ? argc - 2 : 0, argv + MIN(argc, 2));
@@ -80,8 +115,8 @@ int main(int argc, char **argv)
         command_print_help(session.command);
     else if (code == EXIT_OK)
         code = session_run(&session);
+    if (print_flush() < 0 && code == EXIT_OK)
+        code = session.command->failure;
     session_done(&session);
-    if (fflush(stdout) != 0 && code == EXIT_OK)
-        code = EXIT_FAILED;
     return code;
 }

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/utf8.h"
+#include "cli/print.h"
 #include "cli/session.h"
 #include "text/emitter.h"
 
@@ -242,8 +243,5 @@ int message_print(const struct session *session, const ProtobufCMessage *message
         tell("%s", err.text);
         return r;
     }
-    r = print_document(session, &document);
-    if (r < 0)
-        tell("the answer can't be written: %s", strerror(-r));
-    return r;
+    return print_result(print_document(session, &document));
 }

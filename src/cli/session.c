@@ -37,7 +37,11 @@ static int session_read_port(const struct arguments *arguments, uint16_t *ret)
     uint64_t port = PORT_DEFAULT;
 
     if (text && quantity_parse_unsigned(text, UINT16_MAX, &port, &err) < 0) {
-        tell("the port: %s", err.text);
+        tell("%s: %s", arguments->port ? "--port" : "HOIST_PORT", err.text);
+        return -EINVAL;
+    }
+    if (port == 0) {
+        tell("no agent has the port 0");
         return -EINVAL;
     }
     *ret = (uint16_t)port;
@@ -78,14 +82,29 @@ int session_dial(struct session *session, usec_t timeout, struct error *err)
     return grpc_channel_connect(&options, session->interrupt_fd, &session->channel, err);
 }
 
+/* An address of IPv6 has two colons at least, and no brackets. */
+static int session_check_host(const struct arguments *arguments)
+{
+    const char *host = setting(arguments->host, "HOIST_HOST");
+    const char *colon;
+
+    if (need(host, "agent to talk to", "host", "HOIST_HOST") < 0)
+        return -EINVAL;
+    colon = strchr(host, ':');
+    if (host[0] != '[' && (!colon || strchr(colon + 1, ':')))
+        return 0;
+    tell("\"%s\" is no host: write a name or an address alone; the port has --port or HOIST_PORT",
+         host);
+    return -EINVAL;
+}
+
 int session_connect(struct session *session)
 {
     struct error err;
-    int r;
+    int r = session_check_host(&session->arguments);
 
-    if (need(setting(session->arguments.host, "HOIST_HOST"), "agent to talk to", "host",
-             "HOIST_HOST") < 0)
-        return -EINVAL;
+    if (r < 0)
+        return r;
     r = session_read_port(&session->arguments, &session->port);
     if (r == 0)
         r = session_load_tls(&session->arguments, &session->tls);

@@ -127,17 +127,13 @@ static bool read_time_of_day(const char *text, usec_t now, bool is_past, usec_t 
 int when_parse(const char *text, usec_t now, bool is_past, usec_t *ret, struct error *err)
 {
     usec_t ago;
-    int r;
 
     if (read_date(text, ret) || read_time_of_day(text, now, is_past, ret))
         return 0;
-    if (strpbrk(text, ":-"))
+    if (quantity_parse_duration(text, &ago, NULL) < 0)
         return error_set(err, -EINVAL,
                          "\"%.40s\" is no time; write 10m (ago), 14:30 or 2026-11-21T14:30:00Z",
                          text);
-    r = quantity_parse_duration(text, &ago, err);
-    if (r < 0)
-        return r;
     *ret = now - MIN(ago, now);
     return 0;
 }

@@ -48,15 +48,17 @@ static int public_file_open(const char *what, const char *path, char **ret_text,
     return 0;
 }
 
-/* After the last object of a PEM file: 0 when there was just no more of it, or an error. */
-static int pem_end(const char *what, const char *path, unsigned count, struct error *err)
+/* After the last `thing` of a PEM file: 0 when there was just no more of it, or an error. */
+static int pem_end(const char *what, const char *path, const char *thing, unsigned count,
+                   struct error *err)
 {
     unsigned long code = ERR_peek_last_error();
 
-    if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE &&
-        count > 0) {
+    if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
         ERR_clear_error();
-        return 0;
+        return count > 0 ? 0
+                         : error_set(err, -EINVAL, "the %s \"%s\" holds no %s in PEM form", what,
+                                     path, thing);
     }
     return error_set(err, -EINVAL, "the %s \"%s\" is not in order: entry %u: %s", what, path,
                      count + 1, tls_library_error());
@@ -86,7 +88,7 @@ int tls_material_use_certificate(SSL_CTX *ssl, const char *path, struct error *e
         return r;
     leaf = PEM_read_bio_X509(in, NULL, NULL, NULL);
     if (!leaf)
-        return pem_end("certificate", path, 0, err);
+        return pem_end("certificate", path, "certificate", 0, err);
     r = tls_verify_key(leaf, err);
     if (r < 0)
         return error_prefix(err, "%s", path);
@@ -102,7 +104,7 @@ int tls_material_use_certificate(SSL_CTX *ssl, const char *path, struct error *e
             return error_set(err, -EINVAL, "the certificate \"%s\": its chain can't be used: %s",
                              path, tls_library_error());
         }
-    return pem_end("certificate", path, count, err);
+    return pem_end("certificate", path, "certificate", count, err);
 }
 
 /*
@@ -190,6 +192,8 @@ static int key_parse(const char *path, const char *pem, size_t size, char *passp
     *ret = PEM_read_bio_PrivateKey(in, NULL, passphrase_give, passphrase);
     if (*ret)
         return 0;
+    if (!strstr(pem, "PRIVATE KEY-----"))
+        return error_set(err, -EINVAL, "the key \"%s\" holds no private key in PEM form", path);
     if (!strstr(pem, "ENCRYPTED"))
         return error_set(err, -EINVAL, "the key \"%s\" is not in order: %s", path,
                          tls_library_error());
@@ -251,7 +255,7 @@ int tls_material_add_authorities(SSL_CTX *ssl, const char *path, struct error *e
         _cleanup_(X509_freep) X509 *authority = PEM_read_bio_X509(in, NULL, NULL, NULL);
 
         if (!authority)
-            return pem_end("CA bundle", path, count, err);
+            return pem_end("CA bundle", path, "certificate", count, err);
         if (X509_check_ca(authority) != 1) /* 2 … 5: merely old enough to be taken for one */
             return error_set(err, -EINVAL, "the CA bundle \"%s\": \"%s\" is no CA", path,
                              tls_name_format(X509_get_subject_name(authority), subject));
@@ -328,7 +332,7 @@ int tls_material_add_revocations(SSL_CTX *ssl, const char *path, struct error *e
         _cleanup_(X509_CRL_freep) X509_CRL *list = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL);
 
         if (!list) {
-            r = pem_end("revocation file", path, count, err);
+            r = pem_end("revocation file", path, "revocation list", count, err);
             break;
         }
         r = revocation_check(X509_STORE_get0_objects(store), list, path, err);
