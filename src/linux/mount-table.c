@@ -13,6 +13,7 @@
 
 void mount_table_done(struct mount_table *table)
 {
+    free(table->uncovered);
     free(table->entries);
     free(table->text);
     *table = (struct mount_table){0};
@@ -104,18 +105,23 @@ static int entry_compare(const void *a, const void *b)
     return order != 0 ? order : (one > other) - (one < other);
 }
 
-/* Once for the whole table, sorted: a host may have thousands of mounts. */
-static int covered_mark(struct mount_table *table)
+static int uncovered_find(struct mount_table *table)
 {
-    _cleanup_free_ struct mount_entry **sorted = calloc(table->count + 1, sizeof(*sorted));
+    struct mount_entry **sorted = calloc(table->count + 1, sizeof(*sorted));
 
+    table->uncovered = sorted;
     if (!sorted)
         return -ENOMEM;
     for (size_t i = 0; i < table->count; i++)
         sorted[i] = &table->entries[i];
     qsort(sorted, table->count, sizeof(struct mount_entry *), entry_compare);
-    for (size_t i = 0; i + 1 < table->count; i++)
-        sorted[i]->covered = text_equal(sorted[i]->target, sorted[i + 1]->target);
+    for (size_t i = 0; i < table->count; i++) {
+        struct mount_entry *entry = sorted[i];
+
+        entry->covered = i + 1 < table->count && text_equal(entry->target, sorted[i + 1]->target);
+        if (!entry->covered)
+            sorted[table->uncovered_count++] = entry;
+    }
     return 0;
 }
 
@@ -135,7 +141,7 @@ int mount_table_parse(const char *text, struct mount_table *ret, struct error *e
             return error_set(err, -EBADMSG, "line %zu of mountinfo is malformed", table.count + 1);
         table.count++;
     }
-    if (covered_mark(&table) < 0)
+    if (uncovered_find(&table) < 0)
         return error_set(err, -ENOMEM, "no memory for the table of mounts");
     *ret = table;
     table = (struct mount_table){0};
@@ -162,14 +168,39 @@ bool path_is_below(const char *path, const char *directory)
     return strncmp(path, directory, size) == 0 && (path[size] == '/' || path[size] == '\0');
 }
 
+/* The beginning of a path. */
+struct prefix {
+    const char *path;
+    size_t size;
+};
+
+static int prefix_compare(const void *key, const void *element)
+{
+    const struct prefix *prefix = key;
+    const char *target = (*(struct mount_entry *const *)element)->target;
+    int order = strncmp(prefix->path, target, prefix->size);
+
+    return order != 0 ? order : -(target[prefix->size] != '\0');
+}
+
+static const struct mount_entry *uncovered_at(const struct mount_table *table, struct prefix prefix)
+{
+    struct mount_entry **found = bsearch(&prefix, table->uncovered, table->uncovered_count,
+                                         sizeof(struct mount_entry *), prefix_compare);
+
+    return found ? *found : NULL;
+}
+
 const struct mount_entry *mount_table_find(const struct mount_table *table, const char *path)
 {
-    const struct mount_entry *found = NULL;
+    /* The longest mount point: the path itself, then what is above it, name by name. */
+    for (size_t size = strlen(path); size > 1; size--) {
+        const struct mount_entry *found = NULL;
 
-    /* The longest mount point; of several on one point the last. */
-    for (size_t i = 0; i < table->count; i++)
-        if (path_is_below(path, table->entries[i].target) &&
-            (!found || strlen(table->entries[i].target) >= strlen(found->target)))
-            found = &table->entries[i];
-    return found;
+        if (path[size] == '\0' || path[size] == '/')
+            found = uncovered_at(table, (struct prefix){path, size});
+        if (found)
+            return found;
+    }
+    return path[0] == '/' ? uncovered_at(table, (struct prefix){"/", 1}) : NULL;
 }

@@ -32,6 +32,8 @@ struct mount_entry {
 struct mount_table {
     struct mount_entry *entries; /* in the kernel's order: a later mount covers an earlier one */
     size_t count;
+    struct mount_entry **uncovered; /* those that no other covers, by mount point */
+    size_t uncovered_count;
     char *text; /* what the strings point into */
 };
 
@@ -47,5 +49,8 @@ int mount_table_read(struct mount_table *ret, struct error *err);
 /* `path` is `directory` or lies below it; both absolute, without "." and "..". */
 bool path_is_below(const char *path, const char *directory);
 
-/* The entry whose file system holds the absolute `path` (as far as mount points tell), or NULL. */
+/*
+ * The entry whose file system holds the absolute `path` (as far as mount points tell), or NULL.
+ * It takes as long as the path has names: a host may have thousands of mounts.
+ */
 const struct mount_entry *mount_table_find(const struct mount_table *table, const char *path);

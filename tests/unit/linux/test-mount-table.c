@@ -82,6 +82,11 @@ static void test_mount_table_find_takes_the_longest_and_the_last(void **unused)
     assert_ptr_equal(mount_table_find(&table, "/srv/x"), &table.entries[4]);
     assert_ptr_equal(mount_table_find(&table, "/srvx"), &table.entries[1]);
     assert_ptr_equal(mount_table_find(&table, "/proc/1"), &table.entries[0]);
+    assert_ptr_equal(mount_table_find(&table, "/srv/x/"), &table.entries[4]);
+    assert_ptr_equal(mount_table_find(&table, "/"), &table.entries[1]);
+    assert_ptr_equal(mount_table_find(&table, "/mnt/with blank\\/y"), &table.entries[2]);
+    assert_ptr_equal(mount_table_find(&table, "/mnt/with"), &table.entries[1]);
+    assert_null(mount_table_find(&table, "srv"));
 }
 
 static void test_mount_table_parse_marks_what_is_covered(void **unused)
@@ -106,6 +111,19 @@ static void test_mount_table_parse_marks_what_is_covered(void **unused)
     }
 }
 
+static void test_mount_table_find_knows_what_holds_no_path(void **unused)
+{
+    static const char chroot[] = "22 27 0:21 / /proc rw,relatime - proc proc rw\n";
+    _cleanup_mount_table_ struct mount_table table = {0}, none = {0};
+
+    assert_int_equal(mount_table_parse(chroot, &table, NULL), 0);
+    assert_ptr_equal(mount_table_find(&table, "/proc/1"), &table.entries[0]);
+    assert_null(mount_table_find(&table, "/process"));
+    assert_null(mount_table_find(&table, "/"));
+    assert_int_equal(mount_table_parse("", &none, NULL), 0);
+    assert_null(mount_table_find(&none, "/proc"));
+}
+
 static void test_path_is_below_ends_at_names(void **unused)
 {
     assert_true(path_is_below("/a/b", "/a"));
@@ -126,6 +144,7 @@ int main(void)
         cmocka_unit_test(test_mount_table_read_knows_our_own_proc),
         cmocka_unit_test(test_mount_table_find_takes_the_longest_and_the_last),
         cmocka_unit_test(test_mount_table_parse_marks_what_is_covered),
+        cmocka_unit_test(test_mount_table_find_knows_what_holds_no_path),
         cmocka_unit_test(test_path_is_below_ends_at_names),
     };
 
