@@ -26,6 +26,7 @@ struct search {
     const struct mount_table *table;
     int sysfs;
     struct disk_set set;
+    struct disk_set known; /* devices whose disks are in it: thousands of mounts are of a few */
 };
 
 void disk_set_done(struct disk_set *set)
@@ -42,11 +43,18 @@ static void search_done(struct search *search)
 /* --- devices ------------------------------------------------------------------------------------
  */
 
-static int disk_set_add(struct disk_set *set, struct disk disk)
+static bool disk_set_has(const struct disk_set *set, struct disk disk)
 {
     for (size_t i = 0; i < set->count; i++)
         if (set->disks[i].major == disk.major && set->disks[i].minor == disk.minor)
-            return 0;
+            return true;
+    return false;
+}
+
+static int disk_set_add(struct disk_set *set, struct disk disk)
+{
+    if (disk_set_has(set, disk))
+        return 0;
     if (set->count == DISKS_MAX)
         return -E2BIG;
     set->disks[set->count++] = disk;
@@ -94,9 +102,16 @@ static int disk_of_device(int sysfs, struct disk device, struct disk *ret)
 static int search_add_device(struct search *search, struct disk device)
 {
     struct disk disk;
-    int r = disk_of_device(search->sysfs, device, &disk);
+    int r;
 
-    return r < 0 ? r : disk_set_add(&search->set, disk);
+    if (disk_set_has(&search->known, device))
+        return 0;
+    r = disk_of_device(search->sysfs, device, &disk);
+    if (r >= 0)
+        r = disk_set_add(&search->set, disk);
+    if (r >= 0)
+        (void)disk_set_add(&search->known, device); /* one too many is looked up again */
+    return r;
 }
 
 static DIR *directory_open(int dir_fd, const char *path)

@@ -12,6 +12,8 @@
 #include "linux/disks.h"
 #include "linux/mount-table.h"
 
+#define MINOR_MANY 100 /* DISKS_MAX + 1 more partitions of 8:0, from here on */
+
 /* A disk 8:0 with partition 8:1, dm device 253:0, NVMe disk 259:0 with partition 259:2. */
 static int sysfs_open(void)
 {
@@ -34,6 +36,12 @@ static int sysfs_open(void)
     assert_int_equal(symlinkat("../../devices/pci/nvme/nvme0n1", dir_fd, "dev/block/259:0"), 0);
     assert_int_equal(
         symlinkat("../../devices/pci/nvme/nvme0n1/nvme0n1p2", dir_fd, "dev/block/259:2"), 0);
+    for (int i = 0; i <= DISKS_MAX; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "dev/block/8:%d", MINOR_MANY + i);
+        assert_int_equal(symlinkat("../../devices/pci/block/sda/sda1", dir_fd, name), 0);
+    }
     return dir_fd;
 }
 
@@ -87,6 +95,23 @@ static void test_disk_set_find_takes_whole_disks_once(void **unused)
                  "2 1 8:0 / /raw rw - ext4 /dev/sda rw\n"
                  "3 1 259:2 / /fast rw - xfs /dev/nvme0n1p2 rw\n",
                  all, NULL, "8:0 259:0 ", NULL);
+}
+
+static void test_disk_set_find_knows_each_of_many_mounts_of_a_device(void **unused)
+{
+    char mounts[16384] = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+                         "2 1 8:1 /x /x rw - ext4 /dev/sda1 rw\n"
+                         "3 1 9:9 / /gone rw - ext4 /dev/gone rw\n";
+
+    assert_disks(mounts, all, NULL, "8:0 ", "/gone");
+    mounts[0] = '\0';
+    for (int i = 0; i <= 2 * DISKS_MAX; i++) {
+        size_t used = strlen(mounts);
+
+        snprintf(mounts + used, sizeof(mounts) - used, "%d 0 8:%d / /m%d rw - ext4 /dev/sda%d rw\n",
+                 i, MINOR_MANY + i % (DISKS_MAX + 1), i, i);
+    }
+    assert_disks(mounts, all, NULL, "8:0 ", NULL);
 }
 
 static void test_disk_set_find_takes_device_mapper_as_it_is(void **unused)
@@ -157,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_disk_set_find_takes_whole_disks_once),
+        cmocka_unit_test(test_disk_set_find_knows_each_of_many_mounts_of_a_device),
         cmocka_unit_test(test_disk_set_find_takes_device_mapper_as_it_is),
         cmocka_unit_test(test_disk_set_lower_finds_what_a_device_is_made_of),
         cmocka_unit_test(test_disk_set_find_passes_over_memory),
