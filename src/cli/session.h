@@ -76,3 +76,6 @@ void tell_error(const struct api_error *error);
 
 /* `hoist: <text>`, made harmless. */
 void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same for a text that is harmless already, whose backslashes are to stay as they are. */
+void tell_harmless(const char *format, ...) __attribute__((format(printf, 1, 2)));

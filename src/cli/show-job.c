@@ -39,18 +39,36 @@ static bool needs_quotes(const ProtobufCBinaryData *word)
     return word->len == 0;
 }
 
-/* A quote within quotes: out of them, a quote by itself, and into them again. */
+static bool is_harmless(const ProtobufCBinaryData *word)
+{
+    for (size_t at = 0; at < word->len;) {
+        uint32_t character;
+        int length = utf8_decode(word->data + at, word->len - at, &character);
+
+        if (length <= 0 || utf8_is_harmful(character))
+            return false;
+        at += (size_t)length;
+    }
+    return true;
+}
+
+/*
+ * 'As it is', where a quote within is out of them, by itself, and into them again; or, with what
+ * would harm a terminal, $'with\x1bescapes' as bash reads them.
+ */
 static int append_quoted(struct buffer *out, const ProtobufCBinaryData *word)
 {
-    int r = buffer_append_text(out, "'");
+    bool plain = is_harmless(word);
+    int r = buffer_append_text(out, plain ? "'" : "$'");
 
-    for (size_t at = 0; r == 0 && at < word->len;) {
+    for (size_t at = 0; r >= 0 && at < word->len;) {
         const uint8_t *quote = memchr(word->data + at, '\'', word->len - at);
         size_t length = quote ? (size_t)(quote - word->data) - at : word->len - at;
 
-        r = utf8_append_escaped(out, word->data + at, length);
-        if (r == 0 && quote)
-            r = buffer_append_text(out, "'\\''");
+        r = plain ? buffer_append(out, word->data + at, length)
+                  : utf8_append_escaped(out, word->data + at, length);
+        if (r >= 0 && quote)
+            r = buffer_append_text(out, plain ? "'\\''" : "\\'");
         at += length + (quote ? 1 : 0);
     }
     return r < 0 ? r : buffer_append_text(out, "'");
@@ -59,7 +77,7 @@ static int append_quoted(struct buffer *out, const ProtobufCBinaryData *word)
 static int append_word(struct buffer *out, const ProtobufCBinaryData *word)
 {
     return needs_quotes(word) ? append_quoted(out, word)
-                              : utf8_append_escaped(out, word->data, word->len);
+                              : buffer_append(out, word->data, word->len);
 }
 
 char *job_command_text(const Hoist__V1__Job *job)

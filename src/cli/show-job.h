@@ -23,5 +23,5 @@ const char *job_end_text(const Hoist__V1__Job *job, char text[static JOB_END_TEX
 const char *job_id(const Hoist__V1__Job *job);
 
 /* Command and arguments as one harmless line that the caller frees; quoted where a shell would need
- * it. NULL: no memory. */
+ * it, so that bash reads the same words from it. NULL: no memory. */
 char *job_command_text(const Hoist__V1__Job *job);

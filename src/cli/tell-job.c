@@ -20,8 +20,8 @@ void tell_job_start(const Hoist__V1__Job *job)
     usec_t time = 0;
 
     (void)api_timestamp_read(job->start_time, &time, NULL); /* a wrong time is shown as 1970 */
-    tell("job %s started %s: %s", job_id(job), clock_format_local(time, moment),
-         command ? command : "");
+    tell_harmless("job %s started %s: %s", job_id(job), clock_format_local(time, moment),
+                  command ? command : "");
 }
 
 /* NULL: there is no answer, for whatever reason. */

@@ -36,6 +36,17 @@ void tell(const char *format, ...)
     free(text);
 }
 
+void tell_harmless(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fputs("hoist: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
 /* What a person can do next, where the sentence alone doesn't say it. */
 static const char *advice(const struct api_error *error)
 {

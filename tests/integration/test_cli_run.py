@@ -203,9 +203,9 @@ def test_other_requests_to_end_are_as_interrupts(hoist, probe, number):
 
 
 def test_a_terminal_is_told_the_id_and_the_end(hoist):
-    code, shown = terminal.run([HOIST, "run", "--", "sh", "-c", "exit 9"], hoist.environment)
+    code, shown = terminal.run([HOIST, "run", "--", "sh", "-c", r"exit 9 # \n"], hoist.environment)
     assert code == 9
-    started = re.search(rb"hoist: job ([0-9a-f-]{36}) started (20[\d: +TZ.-]+): sh -c 'exit 9'\r\n", shown)
+    started = re.search(rb"hoist: job ([0-9a-f-]{36}) started (20[\d: +TZ.-]+): sh -c 'exit 9 # \\n'\r\n", shown)
     assert started and b"exited with 9" in shown
     code, again = terminal.run([HOIST, "logs", "-f", started[1]], hoist.environment)
     assert code == 0 and again == started[0] + b"hoist: job %s exited with 9\r\n" % started[1]

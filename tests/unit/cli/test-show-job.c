@@ -53,7 +53,11 @@ static void test_job_command_text_can_be_pasted(void **unused)
 {
     Hoist__V1__Job job = HOIST__V1__JOB__INIT;
     Hoist__V1__JobSpec spec = HOIST__V1__JOB_SPEC__INIT;
-    ProtobufCBinaryData args[] = {{4, (uint8_t *)"it's"}, {0, NULL}, {1, (uint8_t *)"'"}};
+    ProtobufCBinaryData args[] = {{4, (uint8_t *)"it's"},
+                                  {0, NULL},
+                                  {1, (uint8_t *)"'"},
+                                  {5, (uint8_t *)"\\0 \303\244"},
+                                  {8, (uint8_t *)"\033z'\\\n\377z\t"}};
     char *text;
 
     spec.command = (ProtobufCBinaryData){4, (uint8_t *)"echo"};
@@ -61,7 +65,8 @@ static void test_job_command_text_can_be_pasted(void **unused)
     spec.n_args = ARRAY_SIZE(args);
     job.spec = &spec;
     text = job_command_text(&job);
-    assert_string_equal(text, "echo 'it'\\''s' '' ''\\'''");
+    assert_string_equal(text,
+                        "echo 'it'\\''s' '' ''\\''' '\\0 \303\244' $'\\x1bz\\'\\\\\\n\\xffz\\t'");
     free(text);
 }
 
