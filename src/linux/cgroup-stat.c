@@ -5,15 +5,10 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "linux/cgroup-tree.h"
-
-#define STAT_SIZE_MAX                                                                              \
-    (64u << 10) /* memory.stat is about 2 KiB; io.stat has 120 bytes for each disk */
 
 /* Digits up to a blank, a newline or the end. */
 static int number_parse(const char *text, uint64_t *ret)
@@ -195,13 +190,11 @@ static int stat_take(const struct stat_rule *rule, const char *text, struct cgro
 
 int cgroup_usage_read(int dir_fd, struct cgroup_usage *ret, struct error *err)
 {
-    _cleanup_free_ char *text = malloc(STAT_SIZE_MAX);
+    /* Not of the heap, which what outlives it would keep from shrinking; nor cleared. */
+    __attribute__((uninitialized)) char text[CGROUP_FILE_MAX];
     struct cgroup_usage usage = {0};
     const char *file = NULL;
     int read = 0;
-
-    if (!text)
-        return error_set(err, -ENOMEM, "no memory for a cgroup's statistics");
 
     for (size_t i = 0; i < ARRAY_SIZE(stat_rules); i++) {
         const struct stat_rule *rule = &stat_rules[i];
@@ -209,7 +202,7 @@ int cgroup_usage_read(int dir_fd, struct cgroup_usage *ret, struct error *err)
 
         if (file != rule->file && (!file || strcmp(file, rule->file) != 0)) {
             file = rule->file;
-            read = cgroup_file_read(dir_fd, file, text, STAT_SIZE_MAX);
+            read = cgroup_file_read(dir_fd, file, text, sizeof(text));
         }
         if (read == -ENOENT || read == -EOPNOTSUPP) /* a kernel with PSI, but psi=0 */
             continue;

@@ -55,7 +55,7 @@ int cgroup_stat_pressure(const char *text, const char *name, uint64_t *ret_usec,
  * Every figure of the cgroup, as the kernel writes it: `found` gets "cpu.stat.usage_usec" and
  * "123", "memory.current" and "4096", "io.stat.254:0.rbytes" and "512", "cpu.pressure.some.avg10"
  * and "0.00". Files that aren't there are passed over. A return value other than 0 ends the walk
- * and is returned. Negative errno: -ENODEV when the cgroup was removed meanwhile, -ENOMEM.
+ * and is returned. Negative errno: -ENODEV when the cgroup was removed meanwhile.
  */
 typedef int cgroup_statistic_fn(const char *key, const char *value, void *data);
 int cgroup_statistics_read(int dir_fd, cgroup_statistic_fn *found, void *data);

@@ -9,15 +9,12 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "linux/cgroup-stat.h"
 #include "linux/cgroup-tree.h"
 
-#define STAT_SIZE_MAX (64u << 10)
-#define KEY_MAX       128
+#define KEY_MAX 128
 
 static const char *const files[] = {
     "cgroup.stat",
@@ -88,12 +85,11 @@ static int file_cut(const char *file, char *text, cgroup_statistic_fn *found, vo
 
 int cgroup_statistics_read(int dir_fd, cgroup_statistic_fn *found, void *data)
 {
-    _cleanup_free_ char *text = malloc(STAT_SIZE_MAX);
+    /* Not of the heap, which what outlives it would keep from shrinking; nor cleared. */
+    __attribute__((uninitialized)) char text[CGROUP_FILE_MAX];
 
-    if (!text)
-        return -ENOMEM;
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-        int r = cgroup_file_read(dir_fd, files[i], text, STAT_SIZE_MAX);
+        int r = cgroup_file_read(dir_fd, files[i], text, sizeof(text));
 
         if (r == -ENOENT || r == -EOPNOTSUPP) /* no controller, another kernel, or psi=0 */
             continue;

@@ -84,6 +84,9 @@ int cgroup_attach(int dir_fd, int pid, struct error *err);
  * no such file (its controller isn't enabled).
  */
 int cgroup_file_read(int dir_fd, const char *name, char *text, size_t size);
+
+/* Room for any of them: memory.stat is about 2 KiB; io.stat has 120 bytes for each disk. */
+#define CGROUP_FILE_MAX (64u << 10)
 int cgroup_file_write(int dir_fd, const char *name, const char *value);
 
 /*
