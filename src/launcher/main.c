@@ -222,9 +222,11 @@ static int serve(struct launcher *launcher, int signalfd, struct error *err)
 
 static int print(int r, struct buffer *out)
 {
-    if (r < 0 || fd_write_full(STDOUT_FILENO, buffer_bytes(out), buffer_size(out)) < 0)
-        return EXIT_FAILURE;
-    return EXIT_SUCCESS;
+    if (r >= 0)
+        r = fd_write_full(STDOUT_FILENO, buffer_bytes(out), buffer_size(out));
+    if (r < 0)
+        dprintf(STDERR_FILENO, PROGRAM ": the answer can't be written: %s\n", strerror(-r));
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* Returns the exit status, or a negative errno. */

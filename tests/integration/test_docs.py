@@ -248,3 +248,11 @@ def test_links_lead_somewhere(path):
 def test_every_decision_is_in_the_index():
     pages = sorted(os.path.basename(path) for path in glob.glob(f"{TOP}/docs/decisions/[0-9]*.md"))
     assert re.findall(r"^\| \[\d{4}\]\(([^)]*)\)", text("docs/decisions/README.md"), re.MULTILINE) == pages
+
+
+@pytest.mark.parametrize("program", ["hoistd", "hoist-launcher"])
+def test_what_cannot_be_printed_is_told(program):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([f"{BUILD}/{program}", "--help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert done.returncode == 1
+    assert done.stderr == f"{program}: the answer can't be written: No space left on device\n"
