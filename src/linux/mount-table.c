@@ -95,7 +95,7 @@ static size_t text_count_lines(const char *text)
     return count;
 }
 
-/* By mount point; of several on one point the last comes last. */
+/* By mount point; those on one point in the kernel's order. */
 static int entry_compare(const void *a, const void *b)
 {
     const struct mount_entry *one = *(struct mount_entry *const *)a;
@@ -103,6 +103,24 @@ static int entry_compare(const void *a, const void *b)
     int order = strcmp(one->target, other->target);
 
     return order != 0 ? order : (one > other) - (one < other);
+}
+
+/*
+ * Of mounts on one point the one that is seen: it is no other's parent. That needn't be the last,
+ * for what comes by propagation is put below what is mounted there already (attach_recursive_mnt()
+ * in the kernel's fs/namespace.c), as is what MOVE_MOUNT_BENEATH moves.
+ */
+static struct mount_entry *stack_top(struct mount_entry **stack, size_t count)
+{
+    for (size_t i = count; i > 1; i--) {
+        size_t above = 0;
+
+        while (above < count && (above == i - 1 || stack[above]->parent != stack[i - 1]->id))
+            above++;
+        if (above == count)
+            return stack[i - 1];
+    }
+    return stack[0];
 }
 
 static int uncovered_find(struct mount_table *table)
@@ -115,12 +133,16 @@ static int uncovered_find(struct mount_table *table)
     for (size_t i = 0; i < table->count; i++)
         sorted[i] = &table->entries[i];
     qsort(sorted, table->count, sizeof(struct mount_entry *), entry_compare);
-    for (size_t i = 0; i < table->count; i++) {
-        struct mount_entry *entry = sorted[i];
+    for (size_t begin = 0, end; begin < table->count; begin = end) {
+        struct mount_entry *top;
 
-        entry->covered = i + 1 < table->count && text_equal(entry->target, sorted[i + 1]->target);
-        if (!entry->covered)
-            sorted[table->uncovered_count++] = entry;
+        for (end = begin + 1; end < table->count; end++)
+            if (!text_equal(sorted[begin]->target, sorted[end]->target))
+                break;
+        top = stack_top(sorted + begin, end - begin);
+        for (size_t i = begin; i < end; i++)
+            sorted[i]->covered = sorted[i] != top;
+        sorted[table->uncovered_count++] = top;
     }
     return 0;
 }

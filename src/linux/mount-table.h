@@ -30,7 +30,7 @@ struct mount_entry {
 };
 
 struct mount_table {
-    struct mount_entry *entries; /* in the kernel's order: a later mount covers an earlier one */
+    struct mount_entry *entries; /* in the kernel's order */
     size_t count;
     struct mount_entry **uncovered; /* those that no other covers, by mount point */
     size_t uncovered_count;

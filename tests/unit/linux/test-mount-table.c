@@ -124,6 +124,21 @@ static void test_mount_table_find_knows_what_holds_no_path(void **unused)
     assert_null(mount_table_find(&none, "/proc"));
 }
 
+/* As the kernel has it when Y, which was mounted on /mnt/a/d, has come to its slave /mnt/b. */
+static void test_mount_table_find_takes_what_a_propagated_mount_was_put_below(void **unused)
+{
+    static const char tucked[] = "68 27 0:39 / /mnt rw - tmpfs base rw\n"
+                                 "71 68 0:40 / /mnt/b rw master:2 - tmpfs s rw\n"
+                                 "72 74 0:41 / /mnt/b/d rw - tmpfs X rw\n"
+                                 "74 71 0:42 / /mnt/b/d rw master:3 - tmpfs Y rw\n";
+    _cleanup_mount_table_ struct mount_table table = {0};
+
+    assert_int_equal(mount_table_parse(tucked, &table, NULL), 0);
+    assert_string_equal(mount_table_find(&table, "/mnt/b/d/x")->source, "X");
+    assert_false(table.entries[2].covered);
+    assert_true(table.entries[3].covered);
+}
+
 static void test_path_is_below_ends_at_names(void **unused)
 {
     assert_true(path_is_below("/a/b", "/a"));
@@ -145,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_mount_table_find_takes_the_longest_and_the_last),
         cmocka_unit_test(test_mount_table_parse_marks_what_is_covered),
         cmocka_unit_test(test_mount_table_find_knows_what_holds_no_path),
+        cmocka_unit_test(test_mount_table_find_takes_what_a_propagated_mount_was_put_below),
         cmocka_unit_test(test_path_is_below_ends_at_names),
     };
 
