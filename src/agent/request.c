@@ -15,7 +15,7 @@
 
 int request_refuse(const char *field, const char *issue, struct api_error *error)
 {
-    int r = api_error_set(error, HOIST__V1__REASON__REASON_INVALID_FIELD, "%s: %s", field, issue);
+    int r = api_error_set(error, HOIST__V1__REASON__REASON_INVALID_FIELD, "%s %s", field, issue);
 
     api_error_add(error, "field.0", "%s", field);
     api_error_add(error, "issue.0", "%s", issue);

@@ -128,7 +128,7 @@ static void check_display_name(const Hoist__V1__JobSpec *spec, struct issues *is
     struct error err;
 
     if (spec->display_name[0] && job_name_check(spec->display_name, &err) < 0)
-        issue_add(issues, "spec.display_name", "%s", err.text);
+        issue_add(issues, "spec.display_name", "is wrong: %s", err.text);
 }
 
 static void check_labels(const Hoist__V1__JobSpec *spec, struct issues *issues)

@@ -120,19 +120,19 @@ ROWS = {
     "a name with a slash": (
         lambda: start(display_name="a/b"), "INVALID_ARGUMENT", "INVALID_FIELD",
         ["run", "--name", "a/b", "--", "true"], 125,
-        ['hoist: spec.display_name the name "a/b" holds a character that is not one of a-z 0-9 . _ -']),
+        ['hoist: spec.display_name is wrong: the name "a/b" holds a character that is not one of a-z 0-9 . _ -']),
     "the name ..": (
         lambda: start(display_name=".."), "INVALID_ARGUMENT", "INVALID_FIELD",
         ["run", "--name", "..", "--", "true"], 125,
-        ['hoist: spec.display_name the name ".." must begin and end with a letter or digit']),
+        ['hoist: spec.display_name is wrong: the name ".." must begin and end with a letter or digit']),
     "a name with a newline": (
         lambda: start(display_name="a\nb"), "INVALID_ARGUMENT", "INVALID_FIELD",
         ["run", "--name", "a\nb", "--", "true"], 125,
-        [r'hoist: spec.display_name the name "a\\nb" holds a character that is not one of a-z 0-9 . _ -']),
+        [r'hoist: spec.display_name is wrong: the name "a\\nb" holds a character that is not one of a-z 0-9 . _ -']),
     "a name that looks like an id": (
         lambda: start(display_name="abcdef12"), "INVALID_ARGUMENT", "INVALID_FIELD",
         ["run", "--name", "abcdef12", "--", "true"], 125,
-        ['hoist: spec.display_name the name "abcdef12" looks like a job id; add a letter beyond f to tell them apart']),
+        ['hoist: spec.display_name is wrong: the name "abcdef12" looks like a job id; add a letter beyond f to tell them apart']),
     "a relative cwd": (
         lambda: start(cwd="tmp"), "INVALID_ARGUMENT", "INVALID_FIELD",
         ["run", "--cwd", "tmp", "--", "true"], 125,
@@ -149,7 +149,7 @@ ROWS = {
     "a signal that isn't one": (
         lambda: about("SignalJob", ALICES, signal="NOPE"), "INVALID_ARGUMENT", "INVALID_FIELD",
         ["kill", "--signal", "NOPE", ALICES], 1,
-        ['hoist: signal: "NOPE" is no signal; write a name such as TERM, HUP or USR1, or a number from 1 to 64']),
+        ['hoist: signal "NOPE" is no signal; write a name such as TERM, HUP or USR1, or a number from 1 to 64']),
     "a negative duration": (
         lambda: start(timeout={"seconds": -1}), "INVALID_ARGUMENT", "INVALID_FIELD",
         ["run", "--timeout", "-1s", "--", "true"], 125,
@@ -169,11 +169,11 @@ ROWS = {
     "an empty job id": (
         lambda: about("GetJob", ""), "INVALID_ARGUMENT", "INVALID_FIELD",
         ["status", ""], 1,
-        ["hoist: name: is empty; give an id, a prefix of one, or a job's name"]),
+        ["hoist: name is empty; give an id, a prefix of one, or a job's name"]),
     "a job id of 100 bytes": (
         lambda: about("GetJob", "x" * 100), "INVALID_ARGUMENT", "INVALID_FIELD",
         ["status", "x" * 100], 1,
-        ["hoist: name: is longer than any id or name of a job"]),
+        ["hoist: name is longer than any id or name of a job"]),
     "a job id with a path in it": (
         lambda: about("GetJob", "jobs/../../etc/passwd"), "NOT_FOUND", "JOB_NOT_FOUND",
         ["status", "jobs/../../etc/passwd"], 1,
