@@ -152,6 +152,9 @@ static void delete_ended(struct worker_operation *op, struct job *job)
         return operation_fail_with(
             op, -EBUSY, HOIST_REASON_JOB_RUNNING,
             "the job can't be ended: processes of it are blocked; try again");
+    if (!job->recorded)
+        return operation_fail_with(op, -EAGAIN, HOIST_REASON_STORE_FAILED,
+                                   "the job's record can't be written yet; try again");
     job->deleted = true;
     if (!job->end_recorded)
         op->worker->kept++; /* it counts as kept until the removal is through */

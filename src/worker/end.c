@@ -39,10 +39,17 @@ static int record_again(sd_event_source *source, uint64_t usec, void *userdata)
     struct job *job = userdata;
 
     (void)source, (void)usec;
-    source_drop(&job->record_timer);
-    if (job_record_update(job, end_recorded) < 0)
-        (void)job_arm(job, &job->record_timer, clock_boot() + RECORD_RETRY, record_again);
+    job_record_end(job);
     return 0;
+}
+
+void job_record_end(struct job *job)
+{
+    if (job->putting)
+        return; /* what comes of that leads here again */
+    source_drop(&job->record_timer);
+    if (job_record_write(job, end_recorded) < 0)
+        (void)job_arm(job, &job->record_timer, clock_boot() + RECORD_RETRY, record_again);
 }
 
 static void tell_end(struct job *job)
@@ -72,6 +79,7 @@ static void end_recorded(struct store_reply *reply, void *userdata)
     job->pending--;
     if (job->worker->closing)
         return;
+    job->recorded |= record_put_is_final(reply->code);
     job->end_recorded = reply->code == 0 || reply->code == -ENOENT;
     if (!job->end_recorded) {
         if (!job->end_told)
@@ -124,8 +132,7 @@ static void finish(struct job *job)
     job->outcome.cgroups_left = !job->cgroups_gone;
     source_drop(&job->kill_timer);
     job_set_state(job, (enum hoist_state)job->outcome.state);
-    if (job_record_update(job, end_recorded) < 0)
-        (void)job_arm(job, &job->record_timer, clock_boot() + RECORD_RETRY, record_again);
+    job_record_end(job);
 }
 
 static int remove_again(sd_event_source *source, uint64_t usec, void *userdata)
@@ -242,6 +249,7 @@ void job_drop(struct job *job, const struct failure *failure)
     const struct control_request request = {.op = CONTROL_KILL};
 
     job->dropped = true;
+    source_drop(&job->record_timer);
     if (job->recorded &&
         store_thread_remove(job->worker->store, &job->specification.id, drop_removed, job) == 0)
         job->pending++;

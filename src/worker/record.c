@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-event.h>
 
 #include "base/error.h"
 #include "base/strv.h"
@@ -119,50 +120,101 @@ int job_record_put(struct job *job)
     return put(job, put_answered);
 }
 
+bool record_put_is_final(int code)
+{
+    return code == 0 || code == -EEXIST || code == -EALREADY;
+}
+
+int job_record_write(struct job *job, store_done_fn *done)
+{
+    return job->recorded ? job_record_update(job, done) : put(job, done);
+}
+
 /* --- of a job that was found without one --------------------------------------------------------
+ *
+ * What runs is not ended for want of a record, and nobody else waits for it: the first refusal is
+ * an answer, too. The record is tried again until the job has ended; then its end is what is tried.
  */
 
-#define FOUND_RETRY (100 * USEC_PER_MSEC)
+#define FOUND_RETRY (1 * USEC_PER_SEC)
 
 static void found_put_answered(struct store_reply *reply, void *userdata);
 
+static void found_put_later(struct job *job)
+{
+    (void)sd_event_source_set_time_relative(job->record_timer, FOUND_RETRY);
+    (void)sd_event_source_set_enabled(job->record_timer, SD_EVENT_ONESHOT);
+}
+
+static int found_put(struct job *job)
+{
+    int r = put(job, found_put_answered);
+
+    job->putting = r == 0;
+    return r;
+}
+
+/* A start that is undecided may yet leave no record. */
 static int found_put_again(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct job *job = userdata;
 
     (void)source, (void)usec;
-    source_drop(&job->record_timer);
-    if (put(job, found_put_answered) < 0)
-        (void)job_arm(job, &job->record_timer, clock_boot() + FOUND_RETRY, found_put_again);
+    if (job->sought || job->start.pending || found_put(job) < 0)
+        found_put_later(job);
     return 0;
 }
 
-/* Another record stands in its way: waiting won't mend that. */
-static bool is_final(int code)
+static void found_put_was_refused(struct job *job, const struct error *why)
 {
-    return code == 0 || code == -EEXIST || code == -EALREADY;
+    struct error err = *why;
+
+    error_prefix(&err, "the job was found without a record, which can't be written yet");
+    recovery_tell(job->worker, &job->specification.id, &err);
+    job->start.put_answered = true;
+    found_put_later(job);
+    job_advance(job);
+}
+
+static void found_put_again_answered(struct job *job, int code)
+{
+    job->recorded = record_put_is_final(code);
+    if (job->finished)
+        job_record_end(job);
+    else if (job->recorded)
+        job_record_state(job); /* it may be another by now */
+    else
+        found_put_later(job);
+    job_advance(job);
 }
 
 static void found_put_answered(struct store_reply *reply, void *userdata)
 {
     struct job *job = userdata;
     struct worker *worker = job->worker;
+    bool first = !job->start.put_answered;
 
-    if (worker->closing || is_final(reply->code)) {
+    job->putting = false;
+    if (worker->closing || (first && record_put_is_final(reply->code))) {
         put_answered(reply, job);
-        if (!worker->closing)
-            recovery_step(worker);
-        return;
+    } else {
+        job->pending--;
+        if (first)
+            found_put_was_refused(job, &reply->error);
+        else
+            found_put_again_answered(job, reply->code);
     }
-    job->pending--;
-    recovery_tell_shortage(worker, &reply->error);
-    (void)job_arm(job, &job->record_timer, clock_boot() + FOUND_RETRY, found_put_again);
+    if (first && !worker->closing)
+        recovery_step(worker);
 }
 
+/* The timer is made beforehand, so that a shortage can't stand in the way of what mends one. */
 int job_record_put_found(struct job *job)
 {
-    int r = put(job, found_put_answered);
+    int r = job_arm(job, &job->record_timer, USEC_INFINITY, found_put_again);
 
+    if (r >= 0)
+        r = found_put(job);
     job->worker->recovering += r == 0;
     return r;
 }

@@ -353,15 +353,12 @@ static int recover_next(struct worker *worker)
                                    false);
 }
 
-void recovery_tell_shortage(struct worker *worker, const struct error *why)
+void recovery_tell(struct worker *worker, const struct id *job, const struct error *why)
 {
-    struct error err;
-
-    if (worker->recovery.told)
+    if (worker->recovery.told == why->code)
         return;
-    worker->recovery.told = true;
-    error_set(&err, why->code, "jobs can't be found again yet, and are waited for: %s", why->text);
-    worker_tell_trouble(worker, NULL, &err);
+    worker->recovery.told = why->code;
+    worker_tell_trouble_of(worker, job, why);
 }
 
 static void wait_for_room(struct worker *worker, int code)
@@ -369,8 +366,9 @@ static void wait_for_room(struct worker *worker, int code)
     struct recovery *recovery = &worker->recovery;
     struct error why;
 
-    error_set(&why, code, "%s", strerrordesc_np(-code));
-    recovery_tell_shortage(worker, &why);
+    error_set(&why, code, "jobs can't be found again yet, and are waited for: %s",
+              strerrordesc_np(-code));
+    recovery_tell(worker, NULL, &why);
     (void)sd_event_source_set_time_relative(recovery->again, SHORTAGE_PAUSE);
     (void)sd_event_source_set_enabled(recovery->again, SD_EVENT_ONESHOT);
 }

@@ -40,10 +40,15 @@ struct job *registry_find_request(struct worker *worker, const char *owner, cons
     return NULL;
 }
 
-void worker_tell_trouble(struct worker *worker, const struct job *job, const struct error *err)
+void worker_tell_trouble_of(struct worker *worker, const struct id *job, const struct error *err)
 {
     if (worker->trouble && !worker->closing)
-        worker->trouble(job ? &job->specification.id : NULL, err, worker->userdata);
+        worker->trouble(job, err, worker->userdata);
+}
+
+void worker_tell_trouble(struct worker *worker, const struct job *job, const struct error *err)
+{
+    worker_tell_trouble_of(worker, job ? &job->specification.id : NULL, err);
 }
 
 void source_drop(sd_event_source **source)
@@ -112,6 +117,12 @@ static void state_recorded(struct store_reply *reply, void *userdata)
     job_advance(job);
 }
 
+void job_record_state(struct job *job)
+{
+    if (job->recorded)
+        (void)job_record_update(job, state_recorded); /* without memory the next one tells */
+}
+
 /*
  * Final states are recorded by job_end(), which waits for it; for the others the record follows
  * when it can: what counts after a crash is what hoist-init says in the state file.
@@ -126,7 +137,6 @@ void job_set_state(struct job *job, enum hoist_state state)
         job->worker->living--;
         return;
     }
-    if (job->recorded)
-        (void)job_record_update(job, state_recorded); /* without memory the next one tells */
+    job_record_state(job);
     job_wake_changed(job);
 }

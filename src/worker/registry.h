@@ -40,7 +40,7 @@ struct recovery {
     size_t unrecorded_count;
     size_t directories;
     size_t next; /* to be entered: records first, then directories */
-    bool told;   /* that something is short */
+    int told;    /* what is in the way, as last told; 0: nothing */
     sd_event_source *again;
 
     struct job *sought; /* the one in hand: who is its hoist-init? */
@@ -171,6 +171,7 @@ struct job {
 
     unsigned pending; /* completions of spawner, store and disk that will come with this job */
     bool recorded;    /* the store holds it */
+    bool putting;     /* it was found without a record, which is being added */
 
     sd_event_source *process_source;
     struct output_follower *said_follower;
@@ -197,8 +198,11 @@ void job_free(struct job *job);
 
 /* The one setter: checks the edge, writes the record, tells who waits. */
 void job_set_state(struct job *job, enum hoist_state state);
+/* Writes the record of a job that has not ended. */
+void job_record_state(struct job *job);
 
 void worker_tell_trouble(struct worker *worker, const struct job *job, const struct error *err);
+void worker_tell_trouble_of(struct worker *worker, const struct id *job, const struct error *err);
 
 /* A one-shot timer of the job at `deadline` (CLOCK_BOOTTIME), replacing what `source` holds. */
 typedef int job_timer_fn(sd_event_source *source, uint64_t usec, void *userdata);
@@ -209,11 +213,15 @@ void source_drop(sd_event_source **source);
 
 /* Asks the store to add the job's record; the answer goes to job->start and job_advance(). */
 int job_record_put(struct job *job);
-/* The same for a job that recovery has found without one: tried until there is room, since what
- * runs is not ended for want of it; counts among worker->recovering. */
+/* The same for a job that recovery has found without one, and again and again when it is refused;
+ * counts among worker->recovering until the first answer. */
 int job_record_put_found(struct job *job);
-/* Asks it to rewrite the record; `done` gets the job. */
+/* Asks it to rewrite the record, or to add the one that there is none of yet; `done` gets the job.
+ */
 int job_record_update(struct job *job, store_done_fn *done);
+int job_record_write(struct job *job, store_done_fn *done);
+/* There is one now, or another one in its way: adding it once more won't do better. */
+bool record_put_is_final(int code);
 /* The store has let go of the record of a job that had ended. */
 void record_removed(struct worker *worker, const struct id *id);
 /* Both blobs of a record. -EPROTO with a sentence. */
@@ -270,6 +278,8 @@ void job_notice_stopping(struct job *job);
 void job_end(struct job *job);
 /* Goes on with an end after a fact has changed. */
 void job_end_advance(struct job *job);
+/* Writes the record of a job that has ended, until it is there. */
+void job_record_end(struct job *job);
 /* Ends without a record: all who wait get `failure`. */
 void job_drop(struct job *job, const struct failure *failure);
 
@@ -299,8 +309,8 @@ void recovery_begin(struct worker *worker, struct worker_operation *ready);
 /* Frees what was read. */
 void recovery_done(struct worker *worker);
 
-/* Tells once why jobs can't be found again yet. */
-void recovery_tell_shortage(struct worker *worker, const struct error *why);
+/* Tells what is in the way of finding a job again, unless the same was told last. */
+void recovery_tell(struct worker *worker, const struct id *job, const struct error *why);
 /* One of the worker->recovering questions has its answer; behind the last one comes `ready`. */
 void recovery_step(struct worker *worker);
 

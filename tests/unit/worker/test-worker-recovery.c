@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -594,8 +595,24 @@ static void test_records_that_are_gone_are_told(void **state)
     job_info_free(job);
 }
 
-/* It runs, and goes on running, until its record can be written; by then the worker is ready. */
-static void test_job_without_a_record_waits_for_room_on_the_disk(void **state)
+/* Of the records. */
+static size_t listed(struct fixture *fixture)
+{
+    const struct worker_filter all = {.states = 0};
+    struct answer answer = {.come = false};
+    size_t count;
+
+    assert_int_equal(worker_list_jobs(fixture->worker, &alice, &all, answer_done, &answer, NULL),
+                     0);
+    fixture_wait(fixture, &answer);
+    assert_null(answer.reply.failure);
+    count = answer.reply.list->count;
+    answer_clear(&answer);
+    return count;
+}
+
+/* What can't be written is tried again, and nobody waits for that. */
+static void test_job_without_a_record_gets_one_when_there_is_room(void **state)
 {
     struct fixture *fixture = *state;
     char id[ID_TEXT_MAX];
@@ -604,14 +621,56 @@ static void test_job_without_a_record_waits_for_room_on_the_disk(void **state)
 
     fixture_close(fixture);
     fixture->store = store_open_memory();
-    store_memory_fail(fixture->store, -ENOSPC, 3);
+    store_memory_fail(fixture->store, -ENOSPC, 2);
     fixture_open(fixture);
     assert_int_equal(fixture->troubles, 1);
     job = fixture_get(fixture, id);
     assert_int_equal(job->state, HOIST_STATE_RUNNING);
     job_info_free(job);
+    assert_int_equal(listed(fixture), 0);
+    while (listed(fixture) == 0)
+        assert_true(sd_event_run(fixture->event, 10 * USEC_PER_SEC) > 0);
+    assert_int_equal(fixture->troubles, 1);
     assert_true(init->life > 0 && init->grouped);
     assert_int_equal(fixture->host.spawns, 1);
+}
+
+/* Until then it is like any other, but that it can't be deleted. */
+static void test_job_whose_record_can_not_be_written_can_be_stopped(void **state)
+{
+    struct fixture *fixture = *state;
+    struct answer answer = {.come = false};
+    char id[ID_TEXT_MAX];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct worker_counts counts;
+
+    fixture_close(fixture);
+    fixture->store = store_open_memory();
+    store_memory_fail(fixture->store, -EROFS, UINT_MAX);
+    fixture_open(fixture);
+    worker_stop(fixture->worker, &alice, id, 0, USEC_INFINITY, answer_done, &answer, NULL);
+    fixture_settle(fixture);
+    assert_int_equal(init->control.op, CONTROL_STOP);
+    fake_says_exit(init, CLD_KILLED, SIGTERM, STATE_EXIT_STOPPED);
+    fake_dies(init);
+    fixture_wait(fixture, &answer);
+    assert_int_equal(answer.reply.job->state, HOIST_STATE_STOPPED);
+    answer_clear(&answer);
+    for (unsigned i = 0; i < 2; i++) {
+        worker_delete(fixture->worker, &alice, id, false, answer_done, &answer, NULL);
+        fixture_wait(fixture, &answer);
+        if (i == 0)
+            assert_int_equal(answer.reply.failure->reason, HOIST_REASON_STORE_FAILED);
+        else
+            assert_null(answer.reply.failure);
+        answer_clear(&answer);
+        store_memory_fail(fixture->store, 0, 0);
+        for (worker_count(fixture->worker, &counts); i == 0 && counts.kept == 0;
+             worker_count(fixture->worker, &counts))
+            assert_true(sd_event_run(fixture->event, 10 * USEC_PER_SEC) > 0);
+    }
+    assert_int_equal(counts.kept, 0);
+    assert_int_equal(fixture_directories(fixture), 0);
 }
 
 static void test_uid_of_a_job_found_again_stays_taken(void **state)
@@ -751,7 +810,8 @@ int main(void)
         WITH_FIXTURE(test_cgroup_of_no_job_is_found_while_the_agent_runs),
         WITH_FIXTURE(test_directory_that_could_not_be_removed_goes_later),
         WITH_FIXTURE(test_records_that_are_gone_are_told),
-        WITH_FIXTURE(test_job_without_a_record_waits_for_room_on_the_disk),
+        WITH_FIXTURE(test_job_without_a_record_gets_one_when_there_is_room),
+        WITH_FIXTURE(test_job_whose_record_can_not_be_written_can_be_stopped),
         WITH_FIXTURE(test_uid_of_a_job_found_again_stays_taken),
         WITH_FIXTURE(test_second_agent_is_refused_by_pid),
         WITH_FIXTURE(test_state_directory_open_to_others_is_refused),
