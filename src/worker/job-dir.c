@@ -200,7 +200,7 @@ int job_dir_read_specification(int jobs, const struct id *id, struct specificati
     int r = dir < 0 ? dir : file_read(dir, "spec", SPECIFICATION_SIZE_MAX, &bytes, &size);
 
     if (r < 0)
-        return error_set(err, r, "can't read the job's file spec");
+        return error_set(err, r, "can't read the job's file spec: %s", strerrordesc_np(-r));
     r = specification_decode(bytes, size, &specification, err);
     if (r < 0)
         return r;

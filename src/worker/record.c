@@ -209,14 +209,16 @@ static void found_put_answered(struct store_reply *reply, void *userdata)
 }
 
 /* The timer is made beforehand, so that a shortage can't stand in the way of what mends one. */
-int job_record_put_found(struct job *job)
+int job_record_put_found(struct job *job, struct error *err)
 {
     int r = job_arm(job, &job->record_timer, USEC_INFINITY, found_put_again);
 
     if (r >= 0)
         r = found_put(job);
-    job->worker->recovering += r == 0;
-    return r;
+    if (r < 0)
+        return error_set(err, r, "its record can't be asked for: %s", strerrordesc_np(-r));
+    job->worker->recovering++;
+    return 0;
 }
 
 int job_record_update(struct job *job, store_done_fn *done)

@@ -22,9 +22,9 @@
  * A start that was never acknowledged (the state file doesn't say who hoist-init is) is ended:
  * nobody was promised that it runs. Nothing is ever started here, so nothing runs twice.
  *
- * Only a certain answer ends a job. A witness who can't be asked for want of memory or descriptors
- * is asked again, in the same order, and everything behind it waits: above all the removal of what
- * belongs to no job.
+ * Only a certain answer ends a job. A witness who can't be asked (no memory or descriptors are
+ * left, a file can't be read) is asked again, in the same order, and everything behind it waits:
+ * above all the removal of what belongs to no job.
  */
 
 #define SHORTAGE_PAUSE (100 * USEC_PER_MSEC)
@@ -101,7 +101,7 @@ static void note_never_started(struct job *job)
     job->start.failure_code = -ENOENT;
 }
 
-static int open_files(struct job *job)
+static int open_files(struct job *job, struct error *err)
 {
     struct worker *worker = job->worker;
     struct output_files output = OUTPUT_FILES_NULL;
@@ -109,8 +109,9 @@ static int open_files(struct job *job)
 
     job->state_fd = job_dir_open_state(worker->dir.jobs, &job->specification.id);
     if (error_is_shortage(job->state_fd))
-        return job->state_fd;
-    r = job_dir_open_output(worker->dir.jobs, &job->specification.id, &output, NULL);
+        return error_set(err, job->state_fd, "can't open the job's file state: %s",
+                         strerrordesc_np(-job->state_fd));
+    r = job_dir_open_output(worker->dir.jobs, &job->specification.id, &output, err);
     if (r == 0)
         job->index_fd = TAKE_FD(output.index);
     output_files_close(&output);
@@ -118,11 +119,11 @@ static int open_files(struct job *job)
 }
 
 /* Negative: a shortage; the job is as if it had not been looked at, but for what it has open. */
-static int look_at_job(struct job *job)
+static int look_at_job(struct job *job, struct error *err)
 {
     struct worker *worker = job->worker;
     struct recovery_finding *finding = &worker->recovery.finding;
-    int r = open_files(job);
+    int r = open_files(job, err);
 
     if (r < 0)
         return r;
@@ -178,7 +179,7 @@ static void resume_job(struct job *job)
  */
 
 static void recover_more(struct worker *worker);
-static void wait_for_room(struct worker *worker, int code);
+static void recover_later(struct worker *worker, const struct id *job, struct error *why);
 
 static struct spawn_process written_process(const struct job *job)
 {
@@ -199,7 +200,7 @@ static void write_missing(struct job *job, const struct spawn_result *found)
         job_note_cgroup(job, found->cgroup);
 }
 
-static int take_process(struct job *job, struct spawn_result *found)
+static int take_process(struct job *job, struct spawn_result *found, struct error *err)
 {
     int r;
 
@@ -208,7 +209,7 @@ static int take_process(struct job *job, struct spawn_result *found)
         .start_time = found->start_time,
         .fd = TAKE_FD(found->pidfd),
     };
-    r = job_watch(job, NULL);
+    r = job_watch(job, err);
     if (r < 0) {
         job_unwatch(job);
         pidref_done(&job->init);
@@ -244,39 +245,42 @@ static void process_found(struct spawner_found *found, void *userdata)
     if (is_gone(r))
         process_is_gone(job, r);
     else if (r == 0)
-        r = take_process(job, &found->result);
+        r = take_process(job, &found->result, &found->error);
     if (r < 0 && !is_gone(r))
-        return wait_for_room(worker, r);
+        return recover_later(worker, &job->specification.id, &found->error);
     job->sought = false;
     worker->recovery.sought = NULL;
     resume_job(job);
     recover_more(worker);
 }
 
-static int seek_process(struct job *job)
+static int seek_process(struct job *job, struct error *err)
 {
     const struct spawn_process written = written_process(job);
     int r = spawner_find(job->worker->spawner, &job->specification.id, job->group, &written,
                          process_found, job);
 
     job->pending += r == 0;
-    return r;
+    return r < 0 ? error_set(err, r, "nobody can be asked for its hoist-init: %s",
+                             strerrordesc_np(-r))
+                 : 0;
 }
 
 /* --- all of them --------------------------------------------------------------------------------
  *
- * Each of these returns a negative errno when there is a shortage, and has changed nothing then.
+ * Each of these returns a negative errno when it is to be called again, and has changed nothing
+ * then.
  */
 
 /* `outcome`: as it was recorded, which is the job's then; NULL: nothing is known. */
 static int enter(struct worker *worker, struct specification *specification,
-                 struct outcome *outcome, bool recorded)
+                 struct outcome *outcome, bool recorded, struct error *err)
 {
     struct job *job = job_new(worker, specification);
     int r;
 
     if (!job)
-        return -ENOMEM;
+        return error_set(err, -ENOMEM, "no memory for a job");
     if (outcome) {
         outcome_done(&job->outcome);
         job->outcome = *outcome;
@@ -285,9 +289,9 @@ static int enter(struct worker *worker, struct specification *specification,
                    MIN(job->outcome.state, (uint32_t)HOIST_STATE_STOPPING), NULL, job);
     }
     job->recorded = recorded;
-    r = look_at_job(job);
+    r = look_at_job(job, err);
     if (r == 0 && !recorded)
-        r = job_record_put_found(job);
+        r = job_record_put_found(job, err);
     if (r < 0) {
         job_free(job);
         return r;
@@ -301,56 +305,64 @@ static int enter(struct worker *worker, struct specification *specification,
     return 0;
 }
 
-/* Its specification is written before anything is started: torn or missing, there is nothing to
- * adopt. */
+/*
+ * Its specification is written before anything is started: torn or missing, there is nothing to
+ * adopt. One that the disk doesn't give, or that somebody has made unreadable, may be a job's that
+ * runs, with a uid that nobody else is to get. Anything but a file is nothing of ours.
+ */
 static int specification_unread(struct worker *worker, const struct id *id, struct error *err)
 {
     bool is_torn = err->code == -EPROTO || err->code == -ENOENT || err->code == -EFBIG;
 
-    if (error_is_shortage(err->code))
+    if (error_is_shortage(err->code) || err->code == -EIO || err->code == -EACCES)
         return err->code;
     if (!is_torn || job_dir_remove(worker->dir.jobs, id, err) < 0)
-        worker_tell_trouble(worker, NULL, err);
+        worker_tell_trouble_of(worker, id, err);
     return 0;
 }
 
-static int recover_directory(struct worker *worker, const struct id *id, bool recorded)
+static int recover_directory(struct worker *worker, const struct id *id, bool recorded,
+                             struct error *err)
 {
     _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
-    struct error err;
 
-    if (job_dir_read_specification(worker->dir.jobs, id, &specification, &err) < 0)
-        return specification_unread(worker, id, &err);
-    return enter(worker, &specification, NULL, recorded);
+    if (job_dir_read_specification(worker->dir.jobs, id, &specification, err) < 0)
+        return specification_unread(worker, id, err);
+    return enter(worker, &specification, NULL, recorded, err);
 }
 
 /* One that doesn't decode is damaged, which is no reason to end its job. */
-static int recover_record(struct worker *worker, const struct store_record *record)
+static int recover_record(struct worker *worker, const struct store_record *record,
+                          struct error *err)
 {
     _cleanup_specification_ struct specification specification = {.spec = JOB_SPEC_NULL};
     struct outcome outcome = {.state = 0};
-    struct error err;
-    int r = record_decode(record, &specification, &outcome, &err);
+    int r = record_decode(record, &specification, &outcome, err);
 
     if (r < 0 && !error_is_shortage(r)) {
-        worker_tell_trouble(worker, NULL, &err);
-        return recover_directory(worker, &record->id, true);
+        worker_tell_trouble_of(worker, &record->id, err);
+        return recover_directory(worker, &record->id, true, err);
     }
     if (r == 0)
-        r = enter(worker, &specification, &outcome, true);
+        r = enter(worker, &specification, &outcome, true, err);
     outcome_done(&outcome);
     return r;
 }
 
-static int recover_next(struct worker *worker)
+static const struct id *next_id(const struct recovery *recovery)
+{
+    return recovery->next < recovery->living.count
+               ? &recovery->living.records[recovery->next]->id
+               : &recovery->unrecorded[recovery->next - recovery->living.count];
+}
+
+static int recover_next(struct worker *worker, struct error *err)
 {
     const struct recovery *recovery = &worker->recovery;
-    size_t next = recovery->next;
 
-    return next < recovery->living.count
-               ? recover_record(worker, recovery->living.records[next])
-               : recover_directory(worker, &recovery->unrecorded[next - recovery->living.count],
-                                   false);
+    return recovery->next < recovery->living.count
+               ? recover_record(worker, recovery->living.records[recovery->next], err)
+               : recover_directory(worker, next_id(recovery), false, err);
 }
 
 void recovery_tell(struct worker *worker, const struct id *job, const struct error *why)
@@ -361,14 +373,18 @@ void recovery_tell(struct worker *worker, const struct id *job, const struct err
     worker_tell_trouble_of(worker, job, why);
 }
 
-static void wait_for_room(struct worker *worker, int code)
+/* -EPIPE: there is no spawner any more, which its owner knows. A shortage is everybody's; of what
+ * else is in the way each job is told. */
+static void recover_later(struct worker *worker, const struct id *job, struct error *why)
 {
     struct recovery *recovery = &worker->recovery;
-    struct error why;
 
-    error_set(&why, code, "jobs can't be found again yet, and are waited for: %s",
-              strerrordesc_np(-code));
-    recovery_tell(worker, NULL, &why);
+    if (!error_is_shortage(why->code) && !id_equal(job, &recovery->told_of))
+        recovery->told = 0;
+    recovery->told_of = *job;
+    error_prefix(why, "the job can't be found again yet, and all others wait for it");
+    if (why->code != -EPIPE)
+        recovery_tell(worker, job, why);
     (void)sd_event_source_set_time_relative(recovery->again, SHORTAGE_PAUSE);
     (void)sd_event_source_set_enabled(recovery->again, SD_EVENT_ONESHOT);
 }
@@ -378,16 +394,16 @@ static void recover_more(struct worker *worker)
 {
     struct recovery *recovery = &worker->recovery;
     size_t count = recovery->living.count + recovery->unrecorded_count;
-    int r = 0;
+    struct error err;
 
-    for (; !recovery->sought && recovery->next < count && r == 0; recovery->next += r == 0)
-        r = recover_next(worker);
-    if (r == 0 && recovery->sought)
-        r = seek_process(recovery->sought);
-    if (r < 0)
-        return wait_for_room(worker, r);
-    if (recovery->sought)
+    for (; !recovery->sought && recovery->next < count; recovery->next++)
+        if (recover_next(worker, &err) < 0)
+            return recover_later(worker, next_id(recovery), &err);
+    if (recovery->sought) {
+        if (seek_process(recovery->sought, &err) < 0)
+            recover_later(worker, &recovery->sought->specification.id, &err);
         return;
+    }
     recovery_done(worker);
     leftovers_look(worker);
 }

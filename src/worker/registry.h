@@ -39,8 +39,9 @@ struct recovery {
     struct id *unrecorded;    /* directories without a record */
     size_t unrecorded_count;
     size_t directories;
-    size_t next; /* to be entered: records first, then directories */
-    int told;    /* what is in the way, as last told; 0: nothing */
+    size_t next;       /* to be entered: records first, then directories */
+    int told;          /* what is in the way, as last told; 0: nothing */
+    struct id told_of; /* whose way */
     sd_event_source *again;
 
     struct job *sought; /* the one in hand: who is its hoist-init? */
@@ -215,7 +216,7 @@ void source_drop(sd_event_source **source);
 int job_record_put(struct job *job);
 /* The same for a job that recovery has found without one, and again and again when it is refused;
  * counts among worker->recovering until the first answer. */
-int job_record_put_found(struct job *job);
+int job_record_put_found(struct job *job, struct error *err);
 /* Asks it to rewrite the record, or to add the one that there is none of yet; `done` gets the job.
  */
 int job_record_update(struct job *job, store_done_fn *done);

@@ -206,7 +206,7 @@ def test_an_agent_that_is_short_of_descriptors_waits_for_its_jobs(own, alice, pr
     first_of_hoistd_itself = "when=2..4"
     with faults.injected(own.launcher_pid, f"pidfd_open:error=EMFILE:{first_of_hoistd_itself}"):
         own.kill_hoistd()
-        own.wait_log("can't be found again yet, and are waited for: Too many open files")
+        own.wait_log("can't be found again yet, and all others wait for it: hoist-init isn't found: Too many open files")
         client = own.client("alice")
         found = [client.jobs.GetJob(name=job.name) for job in jobs]
     assert [(word("JobState", job.state), job.pid) for job in found] == [("RUNNING", job.pid) for job in jobs]

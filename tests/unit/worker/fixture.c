@@ -33,8 +33,9 @@ static void trouble(const struct id *job, const struct error *err, void *userdat
 {
     struct fixture *fixture = userdata;
 
-    (void)job, (void)err;
     fixture->troubles++;
+    fixture->trouble = *err;
+    fixture->trouble_of = job ? *job : (struct id){{0}};
 }
 
 static void ready(struct worker_reply *reply, void *userdata)
@@ -46,7 +47,7 @@ static void ready(struct worker_reply *reply, void *userdata)
 }
 
 /* Recovery waits for the store's thread and the disk's, which may take as long as they like. */
-static void wait_until_ready(struct fixture *fixture)
+void fixture_wait_ready(struct fixture *fixture)
 {
     usec_t deadline = clock_boot() + PATIENCE;
 
@@ -79,7 +80,7 @@ void fixture_begin(struct fixture *fixture)
 void fixture_open(struct fixture *fixture)
 {
     fixture_begin(fixture);
-    wait_until_ready(fixture);
+    fixture_wait_ready(fixture);
     fixture_settle(fixture);
 }
 

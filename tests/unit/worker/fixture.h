@@ -24,6 +24,8 @@ struct fixture {
     unsigned ended; /* calls of the worker's `ended` */
     enum hoist_state ended_state;
     unsigned troubles;
+    struct error trouble;          /* the last one */
+    struct id trouble_of;          /* nil: the worker's own */
     struct worker_options options; /* what the next fixture_open() uses */
 };
 
@@ -44,6 +46,7 @@ void fixture_close(struct fixture *fixture);
 void fixture_open(struct fixture *fixture);
 /* As fixture_open(), but recovery has only begun: fixture->ready says when it is through. */
 void fixture_begin(struct fixture *fixture);
+void fixture_wait_ready(struct fixture *fixture);
 void fixture_reopen(struct fixture *fixture);
 
 /* For worker_…(…, answer_done, &answer, …). */

@@ -49,7 +49,7 @@ static void test_living_job_is_found_again(void **state)
 static void test_shortage_ends_no_job(void **state)
 {
     struct fixture *fixture = *state;
-    char id[ID_TEXT_MAX], other[ID_TEXT_MAX];
+    char id[ID_TEXT_MAX], other[ID_TEXT_MAX], name[ID_TEXT_MAX];
     struct fake_init *init = fixture_start(fixture, id);
     struct job_info *job;
 
@@ -58,6 +58,10 @@ static void test_shortage_ends_no_job(void **state)
     fixture_reopen(fixture);
     assert_int_equal(fixture->host.short_of, 0);
     assert_int_equal(fixture->troubles, 1);
+    assert_int_equal(fixture->trouble.code, -EMFILE);
+    assert_non_null(strstr(fixture->trouble.text, "no process"));
+    assert_string_equal(id_format(&fixture->trouble_of, name),
+                        other); /* the youngest is the first */
     job = fixture_get(fixture, other);
     assert_int_equal(job->state, HOIST_STATE_RUNNING);
     job_info_free(job);
@@ -491,8 +495,44 @@ static void test_torn_directory_is_removed(void **state)
     assert_int_equal(fixture_directories(fixture), 0);
 }
 
-/* EISDIR stands for EIO: nothing that says that the job is no more. */
-static void test_directory_that_can_not_be_read_stays(void **state)
+/* A disk that doesn't give the one file that is left of a job says nothing of the job. */
+static void test_specification_that_can_not_be_read_is_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[ID_TEXT_MAX], name[ID_TEXT_MAX], spec[160], away[176];
+    struct fake_init *init = fixture_start(fixture, id);
+    struct job_info *job;
+
+    fixture_close(fixture);
+    remove_records(fixture);
+    snprintf(spec, sizeof(spec), "%s/jobs/%s/spec", fixture->dir, id);
+    snprintf(away, sizeof(away), "%s.away", spec);
+    assert_int_equal(rename(spec, away), 0);
+    assert_int_equal(symlink("/proc/self/mem", spec), 0); /* EIO: nothing is mapped at 0 */
+    fixture_begin(fixture);
+    while (fixture->troubles < 2) /* the first: the records are gone */
+        assert_true(sd_event_run(fixture->event, 10 * USEC_PER_SEC) > 0);
+    fixture_settle(fixture);
+    assert_int_equal(fixture->troubles, 2);
+    assert_int_equal(fixture->trouble.code, -EIO);
+    assert_non_null(strstr(fixture->trouble.text, "can't read the job's file spec: "));
+    assert_string_equal(id_format(&fixture->trouble_of, name), id);
+    assert_true(!fixture->ready && init->grouped);
+
+    init->hidden = true; /* something else is in the way now, and told, too */
+    assert_int_equal(rename(away, spec), 0);
+    while (fixture->troubles < 3)
+        assert_true(sd_event_run(fixture->event, 10 * USEC_PER_SEC) > 0);
+    assert_int_equal(fixture->trouble.code, -EMFILE);
+    init->hidden = false;
+    fixture_wait_ready(fixture);
+    job = fixture_wait_running(fixture, id);
+    job_info_free(job);
+    assert_true(init->grouped);
+}
+
+/* Nothing of ours has written that. */
+static void test_directory_whose_specification_is_no_file_stays(void **state)
 {
     struct fixture *fixture = *state;
     struct id id;
@@ -507,6 +547,8 @@ static void test_directory_that_can_not_be_read_stays(void **state)
     fixture_open(fixture);
     assert_int_equal(fixture_directories(fixture), 1);
     assert_int_equal(fixture->troubles, 1);
+    assert_true(id_equal(&fixture->trouble_of, &id));
+    assert_non_null(strstr(fixture->trouble.text, "Is a directory"));
     assert_int_equal(rmdir(path), 0);
 }
 
@@ -805,7 +847,8 @@ int main(void)
         WITH_FIXTURE(test_start_that_never_began_leaves_nothing),
         WITH_FIXTURE(test_directory_without_a_record_is_adopted),
         WITH_FIXTURE(test_torn_directory_is_removed),
-        WITH_FIXTURE(test_directory_that_can_not_be_read_stays),
+        WITH_FIXTURE(test_specification_that_can_not_be_read_is_waited_for),
+        WITH_FIXTURE(test_directory_whose_specification_is_no_file_stays),
         WITH_FIXTURE(test_cgroup_of_no_job_is_removed),
         WITH_FIXTURE(test_cgroup_of_no_job_is_found_while_the_agent_runs),
         WITH_FIXTURE(test_directory_that_could_not_be_removed_goes_later),
