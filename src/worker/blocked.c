@@ -26,7 +26,7 @@ static void tasks_told(const struct spawner_tasks *tasks, void *userdata)
     job->blocked.count = tasks->code < 0 ? 0 : tasks->count;
     memcpy(job->blocked.list, tasks->list, sizeof(job->blocked.list));
     job->pending--;
-    job_wake_tasks(job);
+    job_wake(job, OPERATION_WAITS_FOR_TASKS);
     job_advance(job);
 }
 

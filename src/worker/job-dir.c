@@ -16,6 +16,10 @@
 #include "wire/state-file.h"
 #include "worker/state-dir.h"
 
+/* In the order in which they are removed: a directory without the first is torn. */
+static const char *const names[] = {"spec", "output", "index", "state"};
+#define NAMES_OF_OUTPUT 1 /* from here on: what a reader of the output opens */
+
 void job_files_close(struct job_files *files)
 {
     output_files_close(&files->output);
@@ -139,7 +143,6 @@ int job_dir_open_state(int jobs, const struct id *id)
 
 bool job_dir_is_known(int jobs, const struct id *id)
 {
-    static const char *const names[] = {"output", "index", "state"};
     const struct open_how how = {
         .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
         .resolve = RESOLVE_CACHED,
@@ -147,7 +150,7 @@ bool job_dir_is_known(int jobs, const struct id *id)
     char dir[ID_TEXT_MAX], path[ID_TEXT_MAX + 8];
 
     id_format(id, dir);
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+    for (size_t i = NAMES_OF_OUTPUT; i < ARRAY_SIZE(names); i++) {
         _cleanup_close_ int fd = FD_NONE;
 
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
@@ -210,8 +213,6 @@ int job_dir_read_specification(int jobs, const struct id *id, struct specificati
     specification = (struct specification){.spec = JOB_SPEC_NULL};
     return 0;
 }
-
-static const char *const names[] = {"spec", "output", "index", "state"};
 
 uint64_t job_dir_usage(int jobs, const struct id *id)
 {

@@ -214,43 +214,20 @@ static void wake(struct worker_operation *op, struct job *job)
     bool answered_once_told = op->waits_for == OPERATION_WAITS_FOR_TASKS;
 
     operation_stop_waiting(op);
+    op->knows_tasks |= answered_once_told;
     if (op->woken && !answered_once_told)
         op->woken(op, job);
     else
         operation_answer_job(op, job);
 }
 
-void job_wake_started(struct job *job)
+void job_wake(struct job *job, enum operation_wait what)
 {
     struct worker_operation *op, *next;
 
     DL_FOREACH_SAFE2(job->waiting, op, next, job_next)
     {
-        if (op->waits_for == OPERATION_WAITS_FOR_START)
-            wake(op, job);
-    }
-}
-
-void job_wake_tasks(struct job *job)
-{
-    struct worker_operation *op, *next;
-
-    DL_FOREACH_SAFE2(job->waiting, op, next, job_next)
-    {
-        if (op->waits_for != OPERATION_WAITS_FOR_TASKS)
-            continue;
-        op->knows_tasks = true;
-        wake(op, job);
-    }
-}
-
-void job_wake_changed(struct job *job)
-{
-    struct worker_operation *op, *next;
-
-    DL_FOREACH_SAFE2(job->waiting, op, next, job_next)
-    {
-        if (op->waits_for == OPERATION_WAITS_FOR_CHANGE)
+        if (op->waits_for == what)
             wake(op, job);
     }
 }

@@ -55,10 +55,10 @@ struct worker_operation {
     char *request_id;     /* start */
     int signal;           /* stop, signal */
     usec_t duration;      /* stop: grace; wait: timeout; await_change: delay */
-    bool flag;            /* delete: force; list: with usage */
+    bool flag;            /* delete: force; list: with usage; open_output: merged */
     bool shows_ended;     /* a job that has ended is just shown: what was read of it will do */
     unsigned get;         /* get: enum worker_get_flags */
-    struct id id;         /* get, delete */
+    struct id id;         /* get, delete, open_output */
     struct cgroup_usage before; /* get, await_change: the reading before */
     usec_t before_time;         /* CLOCK_BOOTTIME; 0: there was none */
     enum hoist_state seen;      /* await_change */
@@ -104,13 +104,11 @@ bool operation_resumed(struct worker_operation *op);
 /* Frees without an answer. */
 void operation_free(struct worker_operation *op);
 
-/* Wakes what waits to be told which tasks can't be ended. */
-void job_wake_tasks(struct job *job);
-/* Wakes what waits for another state than the last one. */
-void job_wake_changed(struct job *job);
-/* Fails everything that still waits for the start, or wakes what waits for the end. */
-void job_wake_started(struct job *job);
+/* Wakes what waits for this. */
+void job_wake(struct job *job, enum operation_wait what);
+/* Fails what still waits for the start, and wakes all that waits for anything else. */
 void job_wake_ended(struct job *job);
+/* Fails all that waits. */
 void job_wake_failed(struct job *job, const struct failure *failure);
 /* Wakes what waits for the end of recovery. */
 void operations_wake_recovered(struct worker *worker);

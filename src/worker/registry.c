@@ -138,5 +138,5 @@ void job_set_state(struct job *job, enum hoist_state state)
         return;
     }
     job_record_state(job);
-    job_wake_changed(job);
+    job_wake(job, OPERATION_WAITS_FOR_CHANGE);
 }

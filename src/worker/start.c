@@ -338,7 +338,7 @@ void job_start_advance(struct job *job)
     } else if (job_was_executed(job)) {
         job->outcome.start_time = job->said.progress.started_wall;
         job_set_state(job, HOIST_STATE_RUNNING);
-        job_wake_started(job);
+        job_wake(job, OPERATION_WAITS_FOR_START);
         if (job->stop_wanted)
             job_send_stop(job);
         else if (job->said.progress.phase == STATE_PHASE_STOPPING)
