@@ -9,7 +9,6 @@
 
 #include "api/moment.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/utf8.h"
 #include "cli/print.h"
 #include "cli/session.h"
@@ -220,11 +219,11 @@ static int print_document(const struct session *session, const struct buffer *do
     int r = 0;
 
     if (session->arguments.raw || !isatty(STDOUT_FILENO))
-        return fd_write_full(STDOUT_FILENO, buffer_bytes(document), buffer_size(document));
+        return print_bytes(buffer_bytes(document), buffer_size(document));
     r = utf8_filter_append(&filter, &shown, buffer_bytes(document), buffer_size(document));
     if (r == 0)
         r = utf8_filter_end(&filter, &shown);
-    return r < 0 ? r : fd_write_full(STDOUT_FILENO, buffer_bytes(&shown), buffer_size(&shown));
+    return r < 0 ? r : print_bytes(buffer_bytes(&shown), buffer_size(&shown));
 }
 
 int message_print(const struct session *session, const ProtobufCMessage *message)
@@ -243,5 +242,5 @@ int message_print(const struct session *session, const ProtobufCMessage *message
         tell("%s", err.text);
         return r;
     }
-    return print_result(print_document(session, &document));
+    return print_document(session, &document);
 }

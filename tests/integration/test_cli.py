@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program hoist: its help, its errors, its formats and each command but run (test_cli_run.py)."""
 
+import array
+import fcntl
 import json
 import os
 import re
 import subprocess
+import termios
 
 import pytest
 import yaml
@@ -439,6 +442,20 @@ def test_writing_to_a_reader_that_left_is_an_error_not_a_hang(hoist, started, pr
         waiting.read_until(logs.stdout, b"x")
         logs.stdout.close()
         assert logs.wait(timeout=30) == 1
+
+
+def test_a_document_is_whole_in_a_pipe_that_does_not_block(hoist, started):
+    job = started("--", "true", "x" * 20000)
+    reader, writer = os.pipe()
+    full = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writer, False)
+    with subprocess.Popen([HOIST, "status", "-o", "json", job], stdout=writer, stderr=subprocess.PIPE,
+                          env=hoist.environment) as status, open(reader, "rb") as file:
+        os.close(writer)
+        held = array.array("i", [0])
+        while held[0] < full and status.poll() is None:
+            fcntl.ioctl(reader, termios.FIONREAD, held)
+        assert json.load(file)["spec"]["args"] and status.wait(timeout=30) == 0, status.stderr.read()
 
 
 @pytest.mark.parametrize("words", [["list"], ["list", "-o", "json"], ["help"], ["version"], ["top", "-n", "1"],
