@@ -278,8 +278,10 @@ void operations_wake_recovered(struct worker *worker)
 
     DL_FOREACH_SAFE(worker->operations, op, next)
     {
-        if (op->awaits_recovery)
-            wake(op, NULL);
+        if (!op->awaits_recovery)
+            continue;
+        operation_stop_waiting(op);
+        op->woken(op, NULL);
     }
 }
 
