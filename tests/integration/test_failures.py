@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 
-from harness import faults, traces, waiting
+from harness import faults, records, traces, waiting
 from harness.agent import Agent
 from harness.api import ending, refused, word
 from harness.pattern import pattern
@@ -245,6 +245,27 @@ def test_end_that_cannot_be_recorded_is_told_and_recorded_later(own, alice, prob
         assert ending(alice.wait(job)) == ("FAILED", "EXITED", 3, 0)
     own.kill_hoistd()
     assert ending(own.client("alice").jobs.GetJob(name=job.name)) == ("FAILED", "EXITED", 3, 0)
+
+
+def test_a_job_found_without_a_record_is_served_before_it_can_be_written(own, alice, probe):
+    """Nobody waits for the record, the job least of all; it is there as soon as the disk takes it."""
+    job = alice.start(probe, "out", "ready", ",", "await", "10", ",", "exit", "3")
+    alice.await_output(job, b"ready")
+    with faults.injected(own.launcher_pid, "pwrite64:error=ENOSPC", path=f"{own.dir}/state/jobs.db-wal"):
+        with records.hoistd_away(own):
+            records.remove(own, job)
+        client = own.client("alice")
+        found = client.jobs.GetJob(name=job.name)
+        assert (word("JobState", found.state), found.pid) == ("RUNNING", job.pid)
+        assert job.name not in [listed.name for listed in client.jobs.ListJobs().jobs]
+        client.jobs.SignalJob(name=job.name, signal="USR1")
+        assert ending(client.wait(job)) == ("FAILED", "EXITED", 3, 0)
+        with refused("INTERNAL", "STORE_FAILED"):
+            client.jobs.DeleteJob(name=job.name)
+        assert "found without a record, which can't be written yet" in own.log()
+    while job.name not in [listed.name for listed in client.jobs.ListJobs().jobs]:
+        pass
+    client.jobs.DeleteJob(name=job.name)
 
 
 # --- witnesses of an end that don't agree
