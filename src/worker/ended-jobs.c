@@ -5,7 +5,7 @@
 
 #include "worker/registry.h"
 
-#define COUNT_MAX  256
+#define COUNT_MAX  64
 #define RECORD_MAX ((size_t)8 * 1024) /* of its two blobs: arguments may be megabytes */
 
 /* In the order of use: uthash goes through its entries in the order of their adding. */
