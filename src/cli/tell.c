@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "api/reason.h"
+#include "base/quantity.h"
 #include "base/utf8.h"
 #include "cli/session.h"
+#include "cli/show-limits.h"
 #include "grpc/status.h"
 
 /*
@@ -104,6 +106,23 @@ static void tell_issues(const struct api_error *error)
     }
 }
 
+/* "memory_max 1000000000 is above the ceiling 512000000", as people write it. */
+static void tell_ceiling(const struct api_error *error)
+{
+    const char *limit = api_error_get(error, "limit"), *asked = api_error_get(error, "asked"),
+               *ceiling = api_error_get(error, "ceiling");
+    char asked_text[LIMIT_TEXT_MAX] = "no limit", ceiling_text[LIMIT_TEXT_MAX];
+    uint64_t value;
+
+    if (error->reason != HOIST__V1__REASON__REASON_OVER_CEILING || !limit || !asked || !ceiling)
+        return;
+    if (quantity_parse_unsigned(asked, UINT64_MAX, &value, NULL) == 0)
+        (void)limit_text(limit, value, asked_text);
+    if (quantity_parse_unsigned(ceiling, UINT64_MAX, &value, NULL) == 0)
+        tell("%s: %s was asked for, %s is allowed", limit_words(limit), asked_text,
+             limit_text(limit, value, ceiling_text));
+}
+
 void tell_error(const struct api_error *error)
 {
     const char *what = error->text && error->text[0]
@@ -114,6 +133,7 @@ void tell_error(const struct api_error *error)
 
     tell("%s", what);
     tell_issues(error);
+    tell_ceiling(error);
     tell_numbered(error, "candidate", 0);
     if (job)
         tell("its record stays: %s", job);

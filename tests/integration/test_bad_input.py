@@ -12,7 +12,7 @@ import re
 import pytest
 
 from harness import PATIENCE, records, traces
-from harness.api import Client, message, refused
+from harness.api import Client, amounts, message, refused
 from harness.certificates import CN, O, SERVER, Authority, environment
 from harness.cli import Cli
 
@@ -146,6 +146,16 @@ ROWS = {
         ["run", "--class", "huge", "--", "true"], 125,
         ['hoist: there is no class "huge" here; choose one of default, small, medium, large, telehandler',
          "hoist: hoist info shows the classes and what this agent can enforce"]),
+    "more than the class allows": (
+        lambda: start(limits=amounts(memory_max=10**9)), "INVALID_ARGUMENT", "OVER_CEILING",
+        ["start", "--memory", "1GB", "--", "true"], 1,
+        ['hoist: memory_max 1000000000 is above the ceiling 512000000 set by the class "default"; ask for at most that much or '
+         "choose another class", "hoist: memory: 1GB was asked for, 512MB is allowed"]),
+    "no limit where the class has one": (
+        lambda: start(limits=amounts(pids_max=0)), "INVALID_ARGUMENT", "OVER_CEILING",
+        ["start", "--pids", "0", "--", "true"], 1,
+        ['hoist: pids_max none is above the ceiling 4096 set by the class "default"; ask for at most that much or choose '
+         "another class", "hoist: processes: no limit was asked for, 4096 is allowed"]),
     "a signal that isn't one": (
         lambda: about("SignalJob", ALICES, signal="NOPE"), "INVALID_ARGUMENT", "INVALID_FIELD",
         ["kill", "--signal", "NOPE", ALICES], 1,
