@@ -331,7 +331,17 @@ static int recover_directory(struct worker *worker, const struct id *id, bool re
     return enter(worker, &specification, NULL, recorded, err);
 }
 
-/* One that doesn't decode is damaged, which is no reason to end its job. */
+/* That is no reason to end its job. It is told once the job was entered all the same. */
+static int recover_damaged(struct worker *worker, const struct id *id, struct error *err)
+{
+    const struct error damage = *err;
+    int r = recover_directory(worker, id, true, err);
+
+    if (r == 0)
+        worker_tell_trouble_of(worker, id, &damage);
+    return r;
+}
+
 static int recover_record(struct worker *worker, const struct store_record *record,
                           struct error *err)
 {
@@ -339,10 +349,8 @@ static int recover_record(struct worker *worker, const struct store_record *reco
     struct outcome outcome = {.state = 0};
     int r = record_decode(record, &specification, &outcome, err);
 
-    if (r < 0 && !error_is_shortage(r)) {
-        worker_tell_trouble_of(worker, &record->id, err);
-        return recover_directory(worker, &record->id, true, err);
-    }
+    if (r < 0 && !error_is_shortage(r))
+        return recover_damaged(worker, &record->id, err);
     if (r == 0)
         r = enter(worker, &specification, &outcome, true, err);
     outcome_done(&outcome);
