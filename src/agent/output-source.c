@@ -51,35 +51,41 @@ static void watch_ready(int fd, uint32_t events, void *arg)
     (void)output_watch_dispatch(arg); /* what can't be read now is polled for: watch.h */
 }
 
+void output_source_thread_stop(struct grpc_thread *thread, void *arg)
+{
+    struct output_watch *watch = grpc_thread_user(thread);
+    int fds[OUTPUT_WATCH_FDS];
+
+    (void)arg;
+    output_watch_fds(watch, fds);
+    for (size_t i = 0; i < OUTPUT_WATCH_FDS; i++)
+        if (fds[i] >= 0)
+            grpc_thread_remove_fd(thread, fds[i]);
+    output_watch_free(watch);
+}
+
 int output_source_thread_start(struct grpc_thread *thread, void *arg)
 {
     struct output_watch *watch = NULL;
+    int fds[OUTPUT_WATCH_FDS], r;
     struct error err;
-    int r = output_watch_new(&watch, &err);
 
     (void)arg;
+    r = output_watch_new(&watch, &err);
     if (r < 0)
         return r;
     if (output_watch_trouble(watch) < 0)
         log_warning("followers are woken ten times a second: inotify refused an instance (%s); "
                     "raise fs.inotify.max_user_instances",
                     strerror(-output_watch_trouble(watch)));
-    r = grpc_thread_add_fd(thread, output_watch_fd(watch), EPOLLIN, watch_ready, watch);
-    if (r < 0) {
-        output_watch_free(watch);
-        return r;
-    }
+    output_watch_fds(watch, fds);
+    for (size_t i = 0; r == 0 && i < OUTPUT_WATCH_FDS; i++)
+        if (fds[i] >= 0)
+            r = grpc_thread_add_fd(thread, fds[i], EPOLLIN, watch_ready, watch);
     grpc_thread_set_user(thread, watch);
-    return 0;
-}
-
-void output_source_thread_stop(struct grpc_thread *thread, void *arg)
-{
-    struct output_watch *watch = grpc_thread_user(thread);
-
-    (void)arg;
-    grpc_thread_remove_fd(thread, output_watch_fd(watch));
-    output_watch_free(watch);
+    if (r < 0)
+        output_source_thread_stop(thread, NULL);
+    return r;
 }
 
 /* ---- messages ---- */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -19,9 +18,6 @@
 /*
  * inotify gives the same watch descriptor for the same inode, whoever asks by whatever descriptor:
  * that is what makes "one watch for each job" without knowing of jobs here.
- *
- * Two things can be readable, inotify and, only while somebody must be polled, a timer; an epoll
- * instance holds both, so that the owner has one descriptor to care for.
  */
 
 /* Read at a time. Files are watched, not folders, so that no event has a name. */
@@ -47,7 +43,6 @@ struct kernel_watch {
 };
 
 struct output_watch {
-    int epoll_fd;
     int inotify_fd; /* FD_NONE: the kernel refused one */
     int timer_fd;
     struct kernel_watch *kernels; /* by descriptor */
@@ -97,34 +92,17 @@ static void follower_poll(struct output_follower *follower)
         watch_set_timer(watch);
 }
 
-static int watch_add_source(const struct output_watch *watch, int fd)
-{
-    struct epoll_event event = {.events = EPOLLIN};
-
-    return epoll_ctl(watch->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
 static int watch_open_descriptors(struct output_watch *watch)
 {
-    int r;
-
-    watch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (watch->epoll_fd < 0)
-        return -errno;
     watch->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     if (watch->timer_fd < 0)
         return -errno;
-    r = watch_add_source(watch, watch->timer_fd);
-    if (r < 0)
-        return r;
-
     watch->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (watch->inotify_fd < 0) {
         watch->trouble = -errno;
         watch->inotify_fd = FD_NONE;
-        return 0;
     }
-    return watch_add_source(watch, watch->inotify_fd);
+    return 0;
 }
 
 int output_watch_new(struct output_watch **ret, struct error *err)
@@ -134,7 +112,7 @@ int output_watch_new(struct output_watch **ret, struct error *err)
 
     if (!watch)
         return error_set(err, -ENOMEM, "no memory");
-    watch->epoll_fd = watch->inotify_fd = watch->timer_fd = FD_NONE;
+    watch->inotify_fd = watch->timer_fd = FD_NONE;
     r = watch_open_descriptors(watch);
     if (r < 0) {
         output_watch_free(watch);
@@ -149,15 +127,15 @@ struct output_watch *output_watch_free(struct output_watch *watch)
     if (watch) {
         fd_close(watch->inotify_fd);
         fd_close(watch->timer_fd);
-        fd_close(watch->epoll_fd);
         free(watch);
     }
     return NULL;
 }
 
-int output_watch_fd(const struct output_watch *watch)
+void output_watch_fds(const struct output_watch *watch, int ret[static OUTPUT_WATCH_FDS])
 {
-    return watch->epoll_fd;
+    ret[0] = watch->inotify_fd;
+    ret[1] = watch->timer_fd;
 }
 
 static void watch_call(struct output_watch *watch, const struct follower_list *list)

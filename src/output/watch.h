@@ -32,9 +32,14 @@ int output_watch_new(struct output_watch **ret, struct error *err);
 /* All followers must have left. Accepts NULL; returns NULL. */
 struct output_watch *output_watch_free(struct output_watch *watch);
 
-/* Readable when output_watch_dispatch() has something to do; for poll(2) or epoll(7); stays ours.
+/*
+ * One of them is readable when output_watch_dispatch() has something to do; for poll(2) or
+ * epoll(7); they stay ours. The first is FD_NONE when the kernel refused an inotify instance; the
+ * second is a timer, which runs only while somebody is polled. (Two, and not an epoll instance that
+ * holds both: that would cost each live line another wake-up inside the kernel.)
  */
-int output_watch_fd(const struct output_watch *watch);
+#define OUTPUT_WATCH_FDS 2
+void output_watch_fds(const struct output_watch *watch, int ret[static OUTPUT_WATCH_FDS]);
 
 /* Calls the followers of what has changed. Never blocks. Returns 0 or a negative errno of reading.
  */

@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "output/watch.h"
 #include "spawn/spawn.h"
 #include "worker/spawner-local.h"
 
@@ -100,17 +101,24 @@ int hoist_dispatch(struct hoist *hoist, struct hoist_error *error)
     return r < 0 ? loop_failed(error, r) : 0;
 }
 
-int hoist_turn(struct hoist *hoist, int other_fd, int cancel_fd, struct hoist_error *error)
+int hoist_turn(struct hoist *hoist, const struct output_watch *watch, int cancel_fd,
+               struct hoist_error *error)
 {
-    struct pollfd fds[] = {
+    struct pollfd fds[2 + OUTPUT_WATCH_FDS] = {
         {.fd = hoist_fd(hoist), .events = POLLIN},
-        {.fd = other_fd > 0 ? other_fd : -1, .events = POLLIN},
         {.fd = cancel_fd > 0 ? cancel_fd : -1, .events = POLLIN},
     };
+    nfds_t count = 2;
+    int watched[OUTPUT_WATCH_FDS];
 
-    if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+    if (watch) {
+        output_watch_fds(watch, watched);
+        for (size_t i = 0; i < OUTPUT_WATCH_FDS; i++)
+            fds[count++] = (struct pollfd){.fd = watched[i], .events = POLLIN};
+    }
+    if (poll(fds, count, -1) < 0 && errno != EINTR)
         return loop_failed(error, -errno);
-    if (fds[2].revents)
+    if (fds[1].revents)
         return hoist_error_set(error, -ECANCELED, HOIST_REASON_UNSPECIFIED,
                                "the call was cancelled");
     return hoist_dispatch(hoist, error);
@@ -143,7 +151,7 @@ int hoist_call_wait(struct hoist *hoist, struct hoist_call *call, int started, i
         return hoist_error_set(error, r, HOIST_REASON_UNSPECIFIED, "no memory for the call");
     r = hoist_dispatch(hoist, error);
     while (r == 0 && !call->come)
-        r = hoist_turn(hoist, FD_NONE, cancel_fd, error);
+        r = hoist_turn(hoist, NULL, cancel_fd, error);
     if (r < 0) {
         if (!call->come && call->operation)
             worker_cancel(call->operation);
@@ -273,7 +281,7 @@ static int open_all(struct hoist *hoist, const struct hoist_options *options,
         return hoist_error_set(error, r, HOIST_REASON_UNSPECIFIED, err.text);
     r = hoist_dispatch(hoist, error);
     while (r == 0 && !hoist->ready)
-        r = hoist_turn(hoist, FD_NONE, FD_NONE, error);
+        r = hoist_turn(hoist, NULL, FD_NONE, error);
     return r;
 }
 

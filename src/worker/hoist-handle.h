@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "worker/worker.h"
 
+struct output_watch;
+
 /* What the files behind <hoist/hoist.h> share. */
 
 struct hoist {
@@ -56,10 +58,11 @@ int hoist_call_wait(struct hoist *hoist, struct hoist_call *call, int started, i
                     struct hoist_error *error);
 
 /*
- * Turns the loop until something happens on it, on `other_fd` or on `cancel_fd` (each 0 or
- * negative: none). Returns 0 or as above.
+ * Turns the loop until something happens on it, on a descriptor of `watch` (NULL: none) or on
+ * `cancel_fd` (0 or negative: none). Returns 0 or as above.
  */
-int hoist_turn(struct hoist *hoist, int other_fd, int cancel_fd, struct hoist_error *error);
+int hoist_turn(struct hoist *hoist, const struct output_watch *watch, int cancel_fd,
+               struct hoist_error *error);
 
 /* NULL: no memory. The first takes `info` on success, the second's must not outlive it. */
 struct hoist_job *hoist_job_new(struct job_info *info);

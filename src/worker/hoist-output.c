@@ -87,8 +87,7 @@ static int give(const struct following *following, const struct output_chunk *ch
 
 static int wait_for_more(struct following *following, struct hoist_error *error)
 {
-    int r = hoist_turn(following->hoist, output_watch_fd(following->watch),
-                       following->input->cancel_fd, error);
+    int r = hoist_turn(following->hoist, following->watch, following->input->cancel_fd, error);
 
     if (r == 0 && output_watch_dispatch(following->watch) < 0)
         return hoist_error_set(error, -EIO, HOIST_REASON_OUTPUT_FAILED, "can't follow the output");

@@ -9,6 +9,7 @@
 #include "base/state.h"
 #include "output/format.h"
 #include "output/totals.h"
+#include "output/watch.h"
 #include "store/store-thread.h"
 #include "wire/outcome.h"
 #include "wire/specification.h"
@@ -57,7 +58,6 @@ struct orphan;
 struct disk_thread;
 struct ended_job;
 struct output_follower;
-struct output_watch;
 struct reclaim;
 struct unremoved;
 
@@ -96,7 +96,7 @@ struct worker {
     struct unremoved *unremoved; /* directories that couldn't be removed */
 
     struct output_watch *said; /* of the state files of all jobs (watch.c) */
-    sd_event_source *said_source;
+    sd_event_source *said_sources[OUTPUT_WATCH_FDS];
 
     struct worker_operation *operations; /* all */
     struct worker_operation *answers;    /* to be delivered, in order */

@@ -129,17 +129,22 @@ static int files_changed(sd_event_source *source, int fd, uint32_t events, void 
 
 int watch_begin(struct worker *worker, struct error *err)
 {
-    int r = output_watch_new(&worker->said, err);
+    int fds[OUTPUT_WATCH_FDS], r;
 
+    r = output_watch_new(&worker->said, err);
     if (r < 0)
         return r;
-    r = sd_event_add_io(worker->event, &worker->said_source, output_watch_fd(worker->said), EPOLLIN,
-                        files_changed, worker);
+    output_watch_fds(worker->said, fds);
+    for (size_t i = 0; r >= 0 && i < OUTPUT_WATCH_FDS; i++)
+        if (fds[i] >= 0)
+            r = sd_event_add_io(worker->event, &worker->said_sources[i], fds[i], EPOLLIN,
+                                files_changed, worker);
     return r < 0 ? error_set(err, r, "can't watch files: %s", strerrordesc_np(-r)) : 0;
 }
 
 void watch_end(struct worker *worker)
 {
-    source_drop(&worker->said_source);
+    for (size_t i = 0; i < OUTPUT_WATCH_FDS; i++)
+        source_drop(&worker->said_sources[i]);
     worker->said = output_watch_free(worker->said);
 }

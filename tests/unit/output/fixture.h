@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,6 +21,7 @@
 #include "base/fd.h"
 #include "output/files.h"
 #include "output/reader.h"
+#include "output/watch.h"
 #include "output/writer.h"
 
 /*
@@ -57,6 +59,18 @@ static inline void fixture_end(struct fixture *fixture)
     output_files_close(&fixture->files);
     fixture->dir_fd = fd_close(fixture->dir_fd);
     assert_int_equal(rmdir(fixture->path), 0);
+}
+
+/* Whether the watch has something to do within `msec`. */
+static inline bool fixture_wait(const struct output_watch *watch, int msec)
+{
+    struct pollfd sources[OUTPUT_WATCH_FDS];
+    int fds[OUTPUT_WATCH_FDS];
+
+    output_watch_fds(watch, fds);
+    for (size_t i = 0; i < OUTPUT_WATCH_FDS; i++)
+        sources[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    return poll(sources, OUTPUT_WATCH_FDS, msec) > 0;
 }
 
 static inline void fixture_append(struct fixture *fixture, enum output_stream stream,

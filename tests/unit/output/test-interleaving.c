@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 
 #include "base/crc32c.h"
@@ -230,7 +229,6 @@ static void race_changed(void *userdata)
 static const char *race_read_all(struct output_reader *reader, struct output_watch *watch)
 {
     static _Thread_local uint8_t buffer[65536];
-    struct pollfd source = {.fd = output_watch_fd(watch), .events = POLLIN};
     struct output_chunk chunk;
     uint64_t dropped = 0;
     int r;
@@ -243,7 +241,7 @@ static const char *race_read_all(struct output_reader *reader, struct output_wat
             if (buffer[i] != byte_at(chunk.offset + i))
                 return "wrong bytes";
         dropped += r == OUTPUT_GAP ? chunk.gap_end - chunk.offset : 0;
-        if (r == OUTPUT_AT_END && poll(&source, 1, 30000) != 1)
+        if (r == OUTPUT_AT_END && !fixture_wait(watch, 30000))
             return "no notification";
         (void)output_watch_dispatch(watch);
     }
