@@ -65,7 +65,7 @@ static const struct flag flags[] = {
     FLAG("timestamps", 't', FLAG_SWITCH, timestamps, FLAGS_STREAM, NULL, "put the time before each line"),
     FLAG("raw", 0, FLAG_SWITCH, raw, FLAGS_STREAM | FLAGS_FORMAT, NULL, "control sequences as they are, also on a terminal"),
     FLAG("quiet", 'q', FLAG_SWITCH, quiet, FLAGS_STREAM | FLAGS_START, NULL, "nothing but the output (start: the id)"),
-    FLAG("reconnect", 0, FLAG_TEXT, reconnect, FLAGS_STREAM, "TIME", "go on if the agent is back in time (5m; 0: never)"),
+    FLAG("reconnect", 0, FLAG_TEXT, reconnect, FLAGS_STREAM | FLAGS_WAIT, "TIME", "go on if the agent is back in time (5m; 0: never)"),
     FLAG("verbose", 'v', FLAG_SWITCH, verbose, FLAGS_STREAM, NULL, "tell what was received and what was checked"),
     FLAG("state", 0, FLAG_LIST, states, FLAGS_LIST, "STATE", "only these; may be repeated"),
     FLAG("owner", 0, FLAG_TEXT, owner, FLAGS_LIST | FLAGS_TOP, "NAME", "only this principal's"),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 
 #include "api/moment.h"
@@ -7,8 +8,17 @@
 #include "base/quantity.h"
 #include "cli/command.h"
 #include "cli/exit-code.h"
+#include "cli/reconnect.h"
 #include "cli/session.h"
 #include "cli/show-job.h"
+
+/* Waiting for one job, over as many connections as it takes. */
+struct wait {
+    struct session *session;
+    struct reconnect reconnect;
+    Hoist__V1__WaitJobRequest request;
+    usec_t deadline; /* clock_boot(), by --timeout; USEC_INFINITY: none */
+};
 
 static int show_end(const struct session *session, const Hoist__V1__Job *job)
 {
@@ -27,25 +37,114 @@ static int show_end(const struct session *session, const Hoist__V1__Job *job)
     return EXIT_HOIST;
 }
 
-int cmd_wait(struct session *session)
+static bool wait_interrupted(void *userdata)
 {
-    Hoist__V1__WaitJobRequest request = HOIST__V1__WAIT_JOB_REQUEST__INIT;
-    _cleanup_api_message_ Hoist__V1__Job *job = NULL;
-    const char *timeout = session->arguments.timeout;
-    struct error err;
-    usec_t duration;
+    (void)userdata;
+    tell("interrupted; the job goes on");
+    return true;
+}
+
+/* What is left of the time. When none is the agent tells at once how the job stands. */
+static usec_t wait_time_left(const struct wait *wait)
+{
+    usec_t now = clock_boot();
+
+    if (wait->deadline == USEC_INFINITY)
+        return USEC_INFINITY;
+    return wait->deadline > now ? wait->deadline - now : 1;
+}
+
+/* The connection was lost: another one, which has to bring an answer before it counts as good. */
+static int wait_reconnect(struct wait *wait, const char *why)
+{
+    Hoist__V1__PingRequest request = HOIST__V1__PING_REQUEST__INIT;
+    _cleanup_api_message_ Hoist__V1__PingResponse *response = NULL;
+    _cleanup_api_error_ struct api_error error = {.code = 0};
+    ProtobufCMessage *answer = NULL;
     int r;
 
-    request.name = session->arguments.words[0];
-    if (timeout) {
-        if (quantity_parse_duration(timeout, &duration, &err) < 0) {
-            tell("--timeout: %s", err.text);
-            return command_usage_exit(session->command);
+    wait->reconnect.patience = MIN(wait->reconnect.patience, wait_time_left(wait));
+    r = reconnect_again(&wait->reconnect, why);
+    if (r < 0)
+        return r;
+    r = session_call(wait->session, METHOD_AGENT("Ping"), &request.base,
+                     &hoist__v1__ping_response__descriptor, &answer, &error);
+    response = (Hoist__V1__PingResponse *)(void *)answer;
+    if (r == 0)
+        reconnect_proved(&wait->reconnect);
+    return 0; /* what else became of it is seen by the next call */
+}
+
+static int wait_ask(struct wait *wait, Hoist__V1__Job **ret, struct api_error *error)
+{
+    usec_t left = wait_time_left(wait);
+    ProtobufCMessage *answer = NULL;
+    int r = left == USEC_INFINITY ? 0 : api_duration_set(&wait->request.timeout, left);
+
+    if (r < 0)
+        return api_error_set(error, HOIST__V1__REASON__REASON_UNSPECIFIED, "no memory");
+    r = session_call(wait->session, METHOD_JOB("WaitJob"), &wait->request.base,
+                     &hoist__v1__job__descriptor, &answer, error);
+    if (r == 0)
+        *ret = (Hoist__V1__Job *)(void *)answer;
+    return r;
+}
+
+/* 0; or negative, told. */
+static int wait_call(struct wait *wait, Hoist__V1__Job **ret)
+{
+    for (;;) {
+        _cleanup_api_error_ struct api_error error = {.code = 0};
+        int r = wait_ask(wait, ret, &error);
+
+        if (r == 0)
+            return 0;
+        if (r == -EINTR) {
+            (void)wait_interrupted(wait);
+            return r;
         }
-        if (api_duration_set(&request.timeout, duration) < 0)
-            return EXIT_HOIST;
+        if (!session_error_is_lost(&error)) {
+            tell_error(&error);
+            return r;
+        }
+        r = wait_reconnect(wait, error.text);
+        if (r < 0) {
+            if (r != -EINTR)
+                tell("the job goes on; wait for it again: hoist wait %s", wait->request.name);
+            return r;
+        }
     }
-    r = session_call_as(session, METHOD_JOB("WaitJob"), &request, hoist__v1__job, &job);
-    api_free(request.timeout ? &request.timeout->base : NULL);
+}
+
+static int wait_read_timeout(struct wait *wait)
+{
+    const char *text = wait->session->arguments.timeout;
+    struct error err;
+    usec_t timeout;
+
+    wait->deadline = USEC_INFINITY;
+    if (!text)
+        return 0;
+    if (quantity_parse_duration(text, &timeout, &err) < 0) {
+        tell("--timeout: %s", err.text);
+        return -EINVAL;
+    }
+    if (__builtin_add_overflow(clock_boot(), timeout, &wait->deadline))
+        wait->deadline = USEC_INFINITY;
+    return 0;
+}
+
+int cmd_wait(struct session *session)
+{
+    struct wait wait = {.session = session, .request = HOIST__V1__WAIT_JOB_REQUEST__INIT};
+    _cleanup_api_message_ Hoist__V1__Job *job = NULL;
+    int r;
+
+    if (wait_read_timeout(&wait) < 0 ||
+        reconnect_init(&wait.reconnect, session, wait_interrupted, NULL) < 0)
+        return command_usage_exit(session->command);
+    wait.request.name = session->arguments.words[0];
+    r = wait_call(&wait, &job);
+    api_free(wait.request.timeout ? &wait.request.timeout->base : NULL);
     return r < 0 ? EXIT_HOIST : show_end(session, job);
 }

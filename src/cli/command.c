@@ -210,7 +210,8 @@ const struct command commands[] = {
         .run = cmd_wait,
         .summary = "wait for a job's end and return its exit code",
         .help = "Exit codes as for hoist run. With --timeout it gives up after so long with 125;\n"
-                "the job goes on.",
+                "the job goes on. A lost connection or a restarted agent doesn't matter for as\n"
+                "long as --reconnect says.",
         .example = "hoist wait --timeout 1h nightly",
     },
 };

@@ -247,6 +247,17 @@ def behind(proxy, hoist):
     return Cli({**hoist.environment, "HOIST_HOST": "127.0.0.1", "HOIST_PORT": str(proxy.port)})
 
 
+@pytest.mark.parametrize("flags, code", [([], 7), (["--timeout", "1h"], 7), (["--reconnect", "0"], 125)])
+def test_wait_goes_on_when_the_connection_breaks_in_its_answer(agent, hoist, alice, probe, flags, code):
+    job = alice.run(probe, "exit", "7", ",", "out", "x" * 30000)  # the answer is longer than what comes before it
+    budgets = iter([15000])
+    with Proxy(agent.port, lambda: next(budgets, None)) as proxy:
+        done = behind(proxy, hoist)("wait", *flags, job.name, check=code)
+        assert proxy.connections == (1 if code == 125 else 2)
+    assert ("hoist wait" in done.stderr) == (code == 125)
+    alice.jobs.DeleteJob(name=job.name)
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_logs_over_connections_that_break_anywhere(agent, hoist, alice, probe, seed):
     chosen = random.Random(seed)
