@@ -90,28 +90,29 @@ static int wait_ask(struct wait *wait, Hoist__V1__Job **ret, struct api_error *e
     return r;
 }
 
-/* 0; or negative, told. */
-static int wait_call(struct wait *wait, Hoist__V1__Job **ret)
+/* The job, which the caller frees; NULL: why not was told. */
+static Hoist__V1__Job *wait_call(struct wait *wait)
 {
     for (;;) {
         _cleanup_api_error_ struct api_error error = {.code = 0};
-        int r = wait_ask(wait, ret, &error);
+        Hoist__V1__Job *job = NULL;
+        int r = wait_ask(wait, &job, &error);
 
         if (r == 0)
-            return 0;
+            return job;
         if (r == -EINTR) {
             (void)wait_interrupted(wait);
-            return r;
+            return NULL;
         }
         if (!session_error_is_lost(&error)) {
             tell_error(&error);
-            return r;
+            return NULL;
         }
         r = wait_reconnect(wait, error.text);
         if (r < 0) {
             if (r != -EINTR)
                 tell("the job goes on; wait for it again: hoist wait %s", wait->request.name);
-            return r;
+            return NULL;
         }
     }
 }
@@ -138,13 +139,12 @@ int cmd_wait(struct session *session)
 {
     struct wait wait = {.session = session, .request = HOIST__V1__WAIT_JOB_REQUEST__INIT};
     _cleanup_api_message_ Hoist__V1__Job *job = NULL;
-    int r;
 
     if (wait_read_timeout(&wait) < 0 ||
         reconnect_init(&wait.reconnect, session, wait_interrupted, NULL) < 0)
         return command_usage_exit(session->command);
     wait.request.name = session->arguments.words[0];
-    r = wait_call(&wait, &job);
+    job = wait_call(&wait);
     api_free(wait.request.timeout ? &wait.request.timeout->base : NULL);
-    return r < 0 ? EXIT_HOIST : show_end(session, job);
+    return job ? show_end(session, job) : EXIT_HOIST;
 }
