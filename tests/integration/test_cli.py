@@ -135,7 +135,7 @@ def test_what_is_not_set_is_named_with_its_flag(hoist, missing):
 @pytest.mark.parametrize("flag, value, words", [
     ("--port", "0", "port 0"), ("--port", "65536", "--port"), ("--host", "localhost:7443", "HOIST_PORT"),
     ("--host", "[::1]", "HOIST_PORT"), ("--cert", "/dev/null", "holds no certificate"),
-    ("--ca", "/dev/null", "holds no certificate"), ("--host", "no-such-host.invalid", "no-such-host.invalid"),
+    ("--ca", "/dev/null", "holds no certificate"),
 ])
 def test_a_wrong_way_to_the_agent_is_told_in_words(hoist, flag, value, words):
     done = hoist("ping", flag, value, check=1)
