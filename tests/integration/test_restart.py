@@ -341,6 +341,24 @@ def test_an_agent_that_takes_its_jobs_with_it(stopping, probe):
         traces.assert_gone(stopping, job)
 
 
+def test_an_agent_that_is_to_take_its_jobs_with_it_before_it_has_found_them(stopping, probe):
+    """It looks for one after the other: those behind are stopped as well, and waited for."""
+    alice = stopping.client("alice")
+    jobs = [ready(alice, alice.start(probe, "out", "ready", ",", "await", "15", ",", "exit", "3")) for _ in range(2)]
+    launcher, start = stopping.launcher_pid, len(stopping.log())
+    with faults.injected(launcher, "pidfd_open:error=EMFILE:when=2+"):  # the first is of hoistd itself
+        stopping.kill_hoistd()
+        stopping.wait_log("all others wait for it", start=start)
+        os.kill(launcher, signal.SIGTERM)
+        stopping.wait_log("jobs are stopped", start=start)
+    waiting.process_end(launcher)
+    assert [traces.processes_of(job.job_uid) for job in jobs] == [[], []]
+    stopping.restart()
+    alice = stopping.client("alice")
+    for job in jobs:
+        assert ending(alice.jobs.GetJob(name=job.name)) == ("STOPPED", "AGENT_SHUTDOWN", 3, 0)
+
+
 # --- agents that may not start
 
 
