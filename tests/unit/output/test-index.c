@@ -4,6 +4,14 @@
 #include "fixture.h"
 #include "output/index.h"
 
+/* Each of two bytes. */
+static void begin_with(struct fixture *fixture, unsigned entries)
+{
+    fixture_begin(fixture, false);
+    for (usec_t i = 0; i < entries; i++)
+        fixture_append(fixture, OUTPUT_STREAM_STDOUT, "ab", 2, i * OUTPUT_ENTRY_USEC_MAX);
+}
+
 static void test_output_index_read_says_what_is_there(void **unused)
 {
     struct fixture fixture;
@@ -47,9 +55,7 @@ static void test_output_index_read_nowait_tells_the_cache_s_end_from_the_file_s(
     int r;
 
     (void)unused;
-    fixture_begin(&fixture, false);
-    for (usec_t i = 0; i < 300; i++)
-        fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "ab", 2, i * OUTPUT_ENTRY_USEC_MAX);
+    begin_with(&fixture, 300);
     assert_int_equal(fsync(fixture.files.index), 0);
     assert_int_equal(posix_fadvise(fixture.files.index, 0, 0, POSIX_FADV_DONTNEED), 0);
     assert_int_equal(posix_fadvise(fixture.files.index, 0, 0, POSIX_FADV_RANDOM), 0);
@@ -76,9 +82,7 @@ static void test_output_index_read_nowait_knows_the_end_at_a_page_s_end(void **u
     bool open;
 
     (void)unused;
-    fixture_begin(&fixture, false);
-    for (usec_t i = 0; i < first_page; i++)
-        fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "ab", 2, i * OUTPUT_ENTRY_USEC_MAX);
+    begin_with(&fixture, first_page);
     assert_int_equal(output_index_read(fixture.files.index, true, first_page - 20, entries, 64,
                                        &count, &open, NULL),
                      0);
@@ -96,9 +100,7 @@ static void test_output_index_read_stops_before_what_is_damaged(void **unused)
     const uint8_t damage = 0x66;
 
     (void)unused;
-    fixture_begin(&fixture, false);
-    for (unsigned i = 0; i < 4; i++)
-        fixture_append(&fixture, OUTPUT_STREAM_STDOUT, "ab", 2, i * OUTPUT_ENTRY_USEC_MAX);
+    begin_with(&fixture, 4);
     fixture_overwrite(fixture.files.index, output_entry_offset(2), &damage, 1);
     assert_int_equal(
         output_index_read(fixture.files.index, false, 0, entries, 8, &count, &open, NULL), 0);
