@@ -11,6 +11,7 @@ import importlib
 import os
 import subprocess
 import sys
+import time
 
 import google
 import grpc
@@ -113,6 +114,19 @@ class Client:
 
     def close(self):
         self.channel.close()
+
+    def connected(self, within=PATIENCE):
+        """Returns when there is a connection. A channel that has become idle makes none for who waits already, but for who
+        begins to wait: so that is done each second."""
+        deadline = time.monotonic() + within
+        while True:
+            ready = grpc.channel_ready_future(self.channel)
+            try:
+                return ready.result(max(0, min(1, deadline - time.monotonic())))
+            except grpc.FutureTimeoutError:
+                ready.cancel()
+                if time.monotonic() >= deadline:
+                    raise
 
     # --- the common ways of using it
 

@@ -228,10 +228,8 @@ class Torture:
                 start.unsettled = (error.code().name, error.details())
                 if time.monotonic() > until:
                     return
-                # Without a connection it would answer at once. A channel that has become idle again makes none but for a
-                # call, whoever waits for it: so there is another one after a second.
-                with contextlib.suppress(grpc.FutureTimeoutError):
-                    grpc.channel_ready_future(client.channel).result(min(1, max(0, until - time.monotonic())))
+                with contextlib.suppress(grpc.FutureTimeoutError):  # without a connection it would answer at once
+                    client.connected(until - time.monotonic())
 
     def one(self, rng, name):
         mine = [start for start in self.acknowledged() if start.owner == name]

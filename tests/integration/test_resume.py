@@ -323,7 +323,7 @@ class Follower:
                 complete = self.read_on()
             except grpc.RpcError as error:
                 assert error.code().name in ("UNAVAILABLE", "CANCELLED"), error
-                grpc.channel_ready_future(self.client.channel).result(2 * PATIENCE)
+                self.client.connected(2 * PATIENCE)
         return bytes(self.data)
 
 
@@ -339,7 +339,7 @@ def await_mark(client, job, mark):
     """Returns when the job has printed the mark, the last thing before it waits. A channel may have taken a connection for
     ready whose end it has not noticed yet."""
     while True:
-        grpc.channel_ready_future(client.channel).result(2 * PATIENCE)
+        client.connected(2 * PATIENCE)
         try:
             return read_mark(client, job, mark)
         except grpc.RpcError as error:

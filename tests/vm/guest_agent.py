@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 
-import grpc
-
 from harness import PATIENCE, TOP
 from harness.agent import REPORT
 from harness.api import Client
@@ -95,7 +93,7 @@ class GuestAgent:
         """Connected: qemu takes a connection before anybody listens in the guest, so a first one may be cut."""
         client = Client(self.environment(name), options=[("grpc.initial_reconnect_backoff_ms", 100),
                                                          ("grpc.max_reconnect_backoff_ms", 1000)])
-        grpc.channel_ready_future(client.channel).result(PATIENCE)
+        client.connected()
         return client
 
     def cli(self, name):
