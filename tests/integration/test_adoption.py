@@ -35,7 +35,7 @@ def start(agent, probe, *parts, **fields):
     return job
 
 
-POLITE = ["out", "ready", ",", "await", "15", ",", "out", "bye", ",", "exit", "3"]
+POLITE = ["hold", "15", "out", "ready", ",", "await", "15", ",", "out", "bye", ",", "exit", "3"]
 DEAF = ["ignore", "15", ",", "out", "ready", ",", "tree", "2"]
 
 

@@ -152,7 +152,7 @@ def test_detach_prints_the_id_and_leaves_the_job(hoist, run, probe):
 # --- ^C
 
 def test_first_interrupt_stops_with_grace(hoist, probe):
-    command = [probe, "out", "ready", ",", "await", "15", ",", "exit", "5"]
+    command = [probe, "hold", "15", "out", "ready", ",", "await", "15", ",", "exit", "5"]
     with hoist.running("run", "--name", "first", "--", *command) as process:
         waiting.read_until(process.stdout, b"ready\n")
         process.send_signal(signal.SIGINT)

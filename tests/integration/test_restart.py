@@ -322,7 +322,7 @@ def stopping():
 def test_an_agent_that_takes_its_jobs_with_it(stopping, probe):
     """Each with its own grace, followed to its end; but only when it is asked to end, not when a part of it dies."""
     alice = stopping.client("alice")
-    polite = ready(alice, alice.start(probe, "out", "ready", ",", "await", "15", ",", "out", "bye", ",", "exit", "3"))
+    polite = ready(alice, alice.start(probe, "hold", "15", "out", "ready", ",", "await", "15", ",", "out", "bye", ",", "exit", "3"))
     deaf = ready(alice, alice.start(probe, "ignore", "15", ",", "out", "ready", ",", "tree", "2", grace=seconds(0.2)))
     stopping.kill_hoistd()
     stopping.client("alice").agent.Ping()
@@ -344,7 +344,7 @@ def test_an_agent_that_takes_its_jobs_with_it(stopping, probe):
 def test_an_agent_that_is_to_take_its_jobs_with_it_before_it_has_found_them(stopping, probe):
     """It looks for one after the other: those behind are stopped as well, and waited for."""
     alice = stopping.client("alice")
-    jobs = [ready(alice, alice.start(probe, "out", "ready", ",", "await", "15", ",", "exit", "3")) for _ in range(2)]
+    jobs = [ready(alice, alice.start(probe, "hold", "15", "out", "ready", ",", "await", "15", ",", "exit", "3")) for _ in range(2)]
     launcher, start = stopping.launcher_pid, len(stopping.log())
     with faults.injected(launcher, "pidfd_open:error=EMFILE:when=2+"):  # the first is of hoistd itself
         stopping.kill_hoistd()

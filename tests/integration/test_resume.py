@@ -102,7 +102,7 @@ def test_run_finds_a_job_that_ended_meanwhile(own, probe):
 
 def test_interrupt_while_the_agent_is_away_stops_the_job_later(own, probe):
     hoist = own.cli("alice")
-    with hoist.running("run", "-v", "--", probe, "out", "ready", ",", "await", "15", ",", "exit", "5") as process:
+    with hoist.running("run", "-v", "--", probe, "hold", "15", "out", "ready", ",", "await", "15", ",", "exit", "5") as process:
         waiting.read_until(process.stdout, b"ready\n")
         away(own, process)
         process.send_signal(signal.SIGINT)

@@ -6,7 +6,7 @@
  *
  * It is static and needs no library, so that it runs inside any root, and it waits for signals, not
  * for time, so that a test decides when it goes on (`await 10`, then SignalJob). SIGUSR1 and
- * SIGUSR2 are blocked from the first instruction: one that comes early is not lost.
+ * SIGUSR2 are blocked from the first instruction, others by `hold`: one that comes early is not lost.
  */
 #include "probe.h"
 
@@ -148,16 +148,28 @@ static void ignore(const char *signal_number)
     }
 }
 
+/* From now on it waits until it is awaited: who is told so may send it at once. */
+static sigset_t hold_signal(const char *signal_number)
+{
+    sigset_t only;
+
+    sigemptyset(&only);
+    sigaddset(&only, (int)number(signal_number));
+    sigprocmask(SIG_BLOCK, &only, NULL);
+    return only;
+}
+
+static void hold(const char *signal_number)
+{
+    (void)hold_signal(signal_number);
+}
+
 /* Waits for a signal, says which, and goes on. */
 static void await(const char *signal_number)
 {
-    int which = (int)number(signal_number);
-    sigset_t only;
+    sigset_t only = hold_signal(signal_number);
     int got;
 
-    sigemptyset(&only);
-    sigaddset(&only, which);
-    sigprocmask(SIG_BLOCK, &only, NULL);
     if (sigwait(&only, &got) != 0) {
         fail("sigwait");
     }
@@ -464,6 +476,7 @@ static const struct step steps[] = {
     {"flood", true, flood},
     {"forever", false, forever},
     {"forkbomb", false, fork_bomb},
+    {"hold", true, hold},
     {"id", false, show_identity},
     {"ignore", true, ignore},
     {"lines", true, print_lines},

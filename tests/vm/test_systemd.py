@@ -212,7 +212,7 @@ def test_a_job_outlives_restart_kill_freeze_reload_and_upgrade(host):
 
 def test_stopping_the_unit_of_the_jobs_ends_them_with_grace(host):
     client = host.client("alice")
-    job = client.start("/opt/hoist/probe", "out", "begun", ",", "await", "15", ",", "out", "bye", ",", "exit", "3")
+    job = client.start("/opt/hoist/probe", "hold", "15", "out", "begun", ",", "await", "15", ",", "out", "bye", ",", "exit", "3")
     client.await_output(job, b"begun")
     client.close()
     host.systemctl("stop", "hoist-jobs.service")
