@@ -6,7 +6,8 @@
  *
  * It is static and needs no library, so that it runs inside any root, and it waits for signals, not
  * for time, so that a test decides when it goes on (`await 10`, then SignalJob). SIGUSR1 and
- * SIGUSR2 are blocked from the first instruction, others by `hold`: one that comes early is not lost.
+ * SIGUSR2 are blocked from the first instruction, others by `hold`: one that comes early is not
+ * lost.
  */
 #include "probe.h"
 
