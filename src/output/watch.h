@@ -12,7 +12,7 @@ struct error;
  * limited for each user, so a watch for each reader would run out).
  *
  * Where the kernel refuses (no instance or watch left), or the path leads elsewhere, followers are
- * called every OUTPUT_WATCH_POLL instead: late, never deaf. For one thread only.
+ * called every OUTPUT_WATCH_POLL_MSEC instead: late, never deaf. For one thread only.
  */
 
 #define OUTPUT_WATCH_POLL_MSEC 100

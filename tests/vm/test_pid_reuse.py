@@ -9,7 +9,8 @@ import pytest
 from harness.api import ending, word
 
 # The kernel gives the next process the pid behind this one, unless somebody else was faster. Threads have theirs from
-# the same numbers: of so many in a row one has it.
+# the same numbers: of so many in a row one has it. A pid is free once its process was reaped, of which no event tells:
+# a pidfd of 6.1 tells the end alone.
 RECYCLE = {
     "process": """until [ ! -e /proc/{pid} ]; do usleep 10000; done
                   while :; do
